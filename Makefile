@@ -1,0 +1,35 @@
+# Everything that a developer or an operator types. `make play` and `make test` need nothing but git and make.
+
+ARGS ?=
+BIN := .venv/bin
+CODE := src tests benchmarks examples tools
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test play test check bench docs
+
+help: ## Show these verbs
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: ## Install what playing needs and is missing: Debian packages, .venv
+	@tools/setup play
+
+setup-test: ## Install what testing needs and is missing
+	@tools/setup test
+
+play: setup ## Play the demo, or ARGS="…" of `tenku play`
+	@$(BIN)/tenku play $(ARGS)
+
+test: setup-test ## Run the tests; ARGS="…" of pytest
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: setup-test ## Format, lint, types, import directions, docs
+	@$(BIN)/ruff format --check $(CODE)
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/mypy $(CODE)
+	@$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py
+
+bench: setup-test ## Measure, side by side with Selkies
+	@$(BIN)/python -m benchmarks.play $(ARGS)
+
+docs: setup-test ## Write the generated pages of docs/ anew
+	@$(BIN)/python tools/docs.py

@@ -1,0 +1,73 @@
+"""A WebSocket that never queues: uvicorn's protocol with the socket within reach.
+
+ASGI's `send` waits until there is room in a buffer that nobody can look into. A stream needs the opposite: to
+know before it sends whether the last frame has left this machine, and to drop the next one if not.
+"""
+
+import array
+import contextlib
+import fcntl
+import socket
+from typing import Any
+
+from starlette.websockets import WebSocket
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.protocol import State
+
+SCOPE_KEY = "tenku.websocket"
+SIOCOUTQNSD = 0x894B
+"""Linux: bytes in a TCP socket's queue that were not sent even once."""
+TCP_NOTSENT_LOWAT = 25
+UNSENT_LIMIT = 16_384
+"""Bytes that the kernel takes ahead of the network. Small, so that a queue shows here and not in the kernel."""
+
+
+class DirectProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's protocol, which also hands itself to the route that serves the connection."""
+
+    async def run_asgi(self) -> None:
+        self.scope[SCOPE_KEY] = self  # type: ignore[literal-required]
+        await super().run_asgi()
+
+
+class WebSocketTransport:
+    """The `Transport` port on one accepted WebSocket."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        protocol: Any = websocket.scope[SCOPE_KEY]
+        self._protocol: DirectProtocol = protocol
+        self._socket: socket.socket | None = self._protocol.transport.get_extra_info("socket")
+        self._unsent = array.array("i", [0])
+        if self._socket is not None and self._socket.family in (socket.AF_INET, socket.AF_INET6):
+            self._socket.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_LIMIT)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def send(self, data: bytes) -> None:
+        """Write one binary message; what does not leave at once shows in `backlog`."""
+        connection = self._protocol.conn
+        if connection.state is not State.OPEN:
+            return
+        connection.send_binary(data)
+        self._protocol.transport.write(b"".join(connection.data_to_send()))
+
+    def backlog(self) -> int:
+        """Bytes that have not left this machine."""
+        return self._protocol.transport.get_write_buffer_size() + self._kernel_backlog()
+
+    def close(self, code: int, reason: str) -> None:
+        """Send a close frame; the route sees the disconnect."""
+        connection = self._protocol.conn
+        if connection.state is not State.OPEN:
+            return
+        connection.send_close(code, reason[:100])
+        self._protocol.transport.write(b"".join(connection.data_to_send()))
+        # A browser that does not answer the close frame must not hold its place.
+        self._protocol.loop.call_later(2.0, self._protocol.transport.close)
+
+    def _kernel_backlog(self) -> int:
+        if self._socket is None:
+            return 0
+        with contextlib.suppress(OSError):  # Not every kind of socket tells.
+            fcntl.ioctl(self._socket.fileno(), SIOCOUTQNSD, self._unsent)
+            return self._unsent[0]
+        return 0

@@ -1,0 +1,126 @@
+"""The composition root: settings in, running objects out. The only file that imports everything."""
+
+import contextlib
+import datetime
+import os
+import secrets
+import shutil
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from starlette.applications import Starlette
+
+from tenku.api.certificate import ensure_certificate, machine_names, network_addresses
+from tenku.api.play import PlayRoutes
+from tenku.api.server import HttpServer, Tls, bind
+from tenku.play.choose_display import choose_display
+from tenku.play.display import PixelfluxDisplay
+from tenku.play.manifest import Manifest, find_program
+from tenku.play.model import PLAYER_SLOTS, VIEWER, Quality, SessionId, Slot
+from tenku.play.pads.choose import choose_pads
+from tenku.play.parts import Parts
+from tenku.play.session import Session
+from tenku.play.settings import PlaySettings
+from tenku.play.sound import GameSound, NoSound
+from tenku.unit.abilities import probe
+from tenku.unit.runfolder import RunFolder, run_base, sweep
+
+Notify = Callable[[str], None]
+
+
+class Play:
+    """One running session with its page.
+
+    Args:
+        notify: told what a person at the terminal should read.
+        on_line: told each line that the game prints.
+    """
+
+    def __init__(self, manifest: Manifest, settings: PlaySettings, *, notify: Notify, on_line: Notify) -> None:
+        self._manifest = manifest
+        self._settings = settings
+        self._notify = notify
+        self._on_line = on_line
+
+    @contextlib.asynccontextmanager
+    async def run(self) -> AsyncIterator["Running"]:
+        """Start everything; when the block ends, end everything. Raises TenkuError."""
+        settings = self._settings
+        program = find_program(self._manifest)
+        tls = _tls(settings)
+        listener = bind(settings.host, settings.port)
+        async with contextlib.AsyncExitStack() as stack:
+            stack.callback(listener.close)
+            base = run_base(os.environ)
+            sweep(base)
+            run = stack.enter_context(RunFolder(base))
+            session = self._session(program, run)
+            routes = PlayRoutes(session, now=time.monotonic).routes()
+            server = HttpServer(Starlette(routes=routes), listener, tls=tls)
+            stack.push_async_callback(server.close)
+            await server.start()
+            stack.push_async_callback(session.close)
+            await session.start()
+            yield Running(session, server.port, settings)
+
+    def _session(self, program: str, run: Path) -> Session:
+        settings, manifest = self._settings, self._manifest
+        size = manifest.size or settings.size
+        best = Quality(bitrate_kbps=settings.bitrate // 1000, fps=settings.fps, size=size)
+        choice = choose_display(settings.display, manifest.display, has_xwayland=bool(shutil.which("Xwayland")))
+        self._notify(f"Display: {choice.kind.value}, because {choice.why}.")
+        pads = choose_pads(run)
+        abilities = probe()
+        for lack in abilities.lacks if settings.sandbox else ():
+            self._notify(f"This machine {lack}.")
+        if pads.trouble():
+            self._notify(pads.trouble())
+        parts = Parts(
+            manifest=manifest,
+            program=program,
+            run=run,
+            settings=settings,
+            abilities=abilities,
+            display=PixelfluxDisplay(run, size=size, codec=settings.codec.value),
+            choice=choice,
+            sound=GameSound(run, abilities=abilities) if manifest.sound else NoSound(),
+            pads=pads,
+            recorder=None,
+            on_line=self._on_line,
+        )
+        id_ = SessionId(secrets.token_hex(4))
+        return Session(id_, parts, best=best, settings=settings, notify=self._notify)
+
+
+class Running:
+    """A session that has been started, and where its page is."""
+
+    def __init__(self, session: Session, port: int, settings: PlaySettings) -> None:
+        self.session = session
+        self._port = port
+        self._scheme = "https" if settings.tls or settings.cert else "http"
+        self._host = network_addresses(settings.host)[0]
+
+    @property
+    def player_url(self) -> str:
+        """The first player's link."""
+        return self._url(PLAYER_SLOTS[0])
+
+    @property
+    def viewer_url(self) -> str:
+        """The link for everybody who only watches."""
+        return self._url(VIEWER)
+
+    def _url(self, slot: Slot) -> str:
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"{self._scheme}://{host}:{self._port}/p/{self.session.links.token(slot)}"
+
+
+def _tls(settings: PlaySettings) -> Tls | None:
+    if settings.cert is not None and settings.key is not None:
+        return Tls(settings.cert, settings.key)
+    if not settings.tls:
+        return None
+    now = datetime.datetime.now(datetime.UTC)
+    return Tls(*ensure_certificate(settings.data / "tls", names=machine_names(settings.host), now=now))

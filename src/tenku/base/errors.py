@@ -1,0 +1,67 @@
+"""Every error that Tenku raises on purpose, in one tree.
+
+TenkuError
+├── UsageError            the caller asked for something that cannot be: exit 2
+│   ├── GameError         the game's folder, command or tenku.toml is wrong
+│   └── SettingError      a flag, variable or key has a value that cannot be used
+├── MachineError          this machine lacks something: exit 2
+├── AccessError           no link, a wrong or revoked link, too many attempts
+├── ProtocolError         a peer sent what the protocol does not allow
+└── RecordingError        the recording ended early; the game goes on
+"""
+
+
+class TenkuError(Exception):
+    """Something that a user can read and act on: what, where, and what to try.
+
+    `str(error)` is one sentence; `hint`, where there is one, is the next thing to try.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    def sentence(self) -> str:
+        """The message and the hint as one line of text."""
+        return f"{self} {self.hint}".strip()
+
+
+class UsageError(TenkuError):
+    """The caller asked for something that cannot be."""
+
+    exit_code = 2
+
+
+class GameError(UsageError):
+    """The game's folder, command or tenku.toml is wrong."""
+
+
+class SettingError(UsageError):
+    """A flag, an environment variable or a key has a value that cannot be used."""
+
+
+class MachineError(TenkuError):
+    """This machine lacks something that was asked for; the hint names what brings it."""
+
+    exit_code = 2
+
+
+class AccessError(TenkuError):
+    """No link, a wrong or revoked link, or too many attempts. Never says which session."""
+
+
+class ProtocolError(TenkuError):
+    """A peer sent what the protocol does not allow.
+
+    `code` is the WebSocket close code that the peer is told (see docs/protocol.md).
+    """
+
+    def __init__(self, message: str, *, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class RecordingError(TenkuError):
+    """The recording ended early; the game goes on."""

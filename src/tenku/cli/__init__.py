@@ -1,0 +1,1 @@
+"""The `tenku` command, one file a noun."""

@@ -1,0 +1,1 @@
+"""A game on this machine, streamed: display, sound, input, session, rate, recording."""

@@ -1,0 +1,1 @@
+"""One supervised process tree: how it is launched, fenced in, limited and ended."""

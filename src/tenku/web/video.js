@@ -1,0 +1,187 @@
+// Encoded pictures in, drawn pictures out, with no queue that could grow.
+
+import { Ack, KeyFrame, Shown } from "./protocol.js";
+import { decoderConfigs } from "./decoder.js";
+import { nowUs } from "./clock.js";
+
+/** More than this many pictures waiting in the decoder: it does not catch up by itself, so skip to a key frame. */
+const BEHIND = 4;
+/** A key frame that was asked for and has not come after this long is asked for once more. */
+const ASK_AGAIN_MS = 2000;
+/** The decoder failed this often without showing anything: the browser cannot play this stream. */
+const HOPELESS = 4;
+/** Pictures that the decoder swallowed without a word are forgotten after so many others. */
+const REMEMBERED = 64;
+const KEY = 1;
+export const NO_SOUND = -32768;
+
+export class Video {
+  #context;
+  #decoder = null;
+  #configs = [];
+  #pending = []; // pictures that came before the decoder was ready
+  #pictures = new Map(); // what is known of the pictures inside the decoder, by their timestamp
+  #waitingForKey = true;
+  #askedAt = null;
+  #failures = 0;
+  #connectionNumber = 0;
+  #firstPictureSeen = false;
+
+  /** `skewMs(captureUs)` says how far the sound runs behind a picture, or null. */
+  constructor({ canvas, connection, clock, stats, inputs, skewMs, onFirstPicture, onHopeless }) {
+    Object.assign(this, { canvas, connection, clock, stats, inputs, skewMs, onFirstPicture, onHopeless });
+    // No alpha: nothing lies under the picture. Desynchronized: no extra frame in the browser's compositor.
+    this.#context = canvas.getContext("2d", { alpha: false, desynchronized: true });
+  }
+
+  /** A connection begins with a key frame, and decoding starts anew with it. */
+  async start({ codec }) {
+    const number = ++this.#connectionNumber;
+    this.#closeDecoder();
+    this.#pending = [];
+    this.#waitingForKey = true;
+    this.#askedAt = null;
+    this.#failures = 0;
+    this.stats.reconnected();
+    const configs = await decoderConfigs(codec);
+    if (number !== this.#connectionNumber) return;
+    if (configs.length === 0) return this.onHopeless(`This browser cannot decode ${codec}.`);
+    this.#configs = configs;
+    this.#openDecoder();
+    for (const picture of this.#pending.splice(0)) this.#decode(picture);
+  }
+
+  /** A video message came. */
+  receive(picture) {
+    picture.receivedUs = nowUs();
+    const queue = Math.min(255, this.#decoder?.decodeQueueSize ?? 0);
+    this.connection.send(Ack, { frame: picture.frame, queue });
+    this.stats.received(picture.frame, picture.data.length);
+    if (this.#decoder) this.#decode(picture);
+    else this.#hold(picture);
+  }
+
+  #hold(picture) {
+    if (picture.flags & KEY) this.#pending = [];
+    this.#pending.push(picture);
+  }
+
+  #decode(picture) {
+    if (picture.flags & KEY) this.#beginAnew();
+    else if (this.#waitingForKey || this.#decoder.decodeQueueSize > BEHIND) return this.#skip();
+    this.#pictures.set(picture.capture_us, picture);
+    if (this.#pictures.size > REMEMBERED) this.#pictures.delete(this.#pictures.keys().next().value);
+    this.#decoder.decode(
+      new EncodedVideoChunk({
+        type: picture.flags & KEY ? "key" : "delta",
+        timestamp: picture.capture_us,
+        data: picture.data,
+      }),
+    );
+  }
+
+  /** A key frame makes everything older worthless, so a queue is thrown away instead of decoded. */
+  #beginAnew() {
+    this.#waitingForKey = false;
+    this.#askedAt = null;
+    if (this.#decoder.decodeQueueSize <= BEHIND) return;
+    this.stats.dropped(this.#pictures.size);
+    this.#pictures.clear();
+    this.#decoder.reset();
+    this.#decoder.configure(this.#configs[0]);
+  }
+
+  #skip() {
+    this.stats.dropped(1);
+    this.#waitingForKey = true;
+    this.#askForKey();
+  }
+
+  #askForKey() {
+    const now = performance.now();
+    if (this.#askedAt !== null && now - this.#askedAt < ASK_AGAIN_MS) return;
+    this.#askedAt = now;
+    this.stats.totals.keyFramesAsked += 1;
+    this.connection.send(KeyFrame);
+  }
+
+  #openDecoder() {
+    this.#decoder = new VideoDecoder({
+      output: (frame) => this.#show(frame),
+      error: (error) => this.#failed(error),
+    });
+    this.#decoder.configure(this.#configs[0]);
+  }
+
+  #closeDecoder() {
+    if (this.#decoder && this.#decoder.state !== "closed") this.#decoder.close();
+    this.#decoder = null;
+    this.#pictures.clear();
+  }
+
+  /** The decoder gave up. Try the next setting where there is one: hardware fails in ways that software does not. */
+  #failed(error) {
+    console.warn("The video decoder failed:", error.message);
+    this.#closeDecoder();
+    this.#failures += 1;
+    if (this.#failures >= HOPELESS) return this.onHopeless(`The browser's decoder failed: ${error.message}`);
+    if (this.#configs.length > 1) this.#configs.shift();
+    this.#openDecoder();
+    this.#waitingForKey = true;
+    this.#askForKey();
+  }
+
+  #show(frame) {
+    const decodedUs = nowUs();
+    const picture = this.#pictures.get(frame.timestamp);
+    this.#pictures.delete(frame.timestamp);
+    if (picture) this.#draw(frame);
+    frame.close();
+    if (!picture) return; // of a queue that was thrown away
+    this.#failures = 0;
+    const shownUs = nowUs();
+    if (!this.#firstPictureSeen) {
+      this.#firstPictureSeen = true;
+      performance.mark("tenku:first-frame");
+      this.onFirstPicture();
+    }
+    this.#report({ picture, decodedUs, shownUs });
+  }
+
+  #draw(frame) {
+    const { displayWidth: width, displayHeight: height } = frame;
+    if (this.canvas.width !== width || this.canvas.height !== height) {
+      this.canvas.width = width;
+      this.canvas.height = height;
+    }
+    this.#context.drawImage(frame, 0, 0);
+  }
+
+  #report({ picture, decodedUs, shownUs }) {
+    const receivedUs = picture.receivedUs;
+    const skew = this.skewMs(picture.capture_us);
+    const stages = {
+      wait: picture.encode_start_us / 1000,
+      encode: (picture.encode_end_us - picture.encode_start_us) / 1000,
+      send: (picture.send_us - picture.encode_end_us) / 1000,
+      decode: (decodedUs - receivedUs) / 1000,
+      show: (shownUs - decodedUs) / 1000,
+    };
+    if (this.clock.known) {
+      const captureUs = picture.capture_us;
+      stages.network = (this.clock.toServer(receivedUs) - captureUs - picture.send_us) / 1000;
+      stages.total = (this.clock.toServer(shownUs) - captureUs) / 1000;
+      this.connection.send(Shown, {
+        frame: picture.frame,
+        received_us: this.clock.toServer(receivedUs),
+        decoded_us: Math.round(decodedUs - receivedUs),
+        shown_us: Math.round(shownUs - receivedUs),
+        skew_ms: skew === null ? NO_SOUND : Math.max(-32767, Math.min(32767, Math.round(skew))),
+      });
+    }
+    if (skew !== null) stages.skew = skew;
+    const inputToShown = this.inputs.shown(picture.input_seq, shownUs);
+    if (inputToShown !== null) stages.inputToShown = inputToShown;
+    this.stats.shown(stages, shownUs / 1000);
+  }
+}
