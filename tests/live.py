@@ -132,12 +132,12 @@ class Log:
 
 
 @contextlib.contextmanager
-def probe(data: Path, *options: str) -> Iterator[tuple[Live, Log]]:
+def probe(data: Path, *options: str, environment: dict[str, str] | None = None) -> Iterator[tuple[Live, Log]]:
     """A session that plays the probe game, and what the game tells."""
     log = data / "events.jsonl"
-    with Live(
-        "--no-sandbox", "--size", "640x360", *options, "--", sys.executable, str(PROBE), str(log), data=data
-    ) as live:
+    command = (sys.executable, str(PROBE), str(log))
+    options = ("--no-sandbox", "--size", "640x360", *options)
+    with Live(*options, "--", *command, data=data, environment=environment) as live:
         yield live, Log(log)
 
 
@@ -181,3 +181,35 @@ def colour_at(page: Page, x: float, y: float) -> tuple[int, int, int]:
 def close_to(colour: tuple[int, int, int], wanted: tuple[int, int, int], *, by: int = 40) -> bool:
     """Whether two colours look alike; video is not exact."""
     return all(abs(one - other) <= by for one, other in zip(colour, wanted, strict=True))
+
+
+def tree(pid: int) -> set[int]:
+    """The living processes below a process."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if fields[0] != "Z":
+                parents[int(entry.name)] = int(fields[1])
+    found, grew = {pid}, True
+    while grew:
+        below = {child for child, parent in parents.items() if parent in found}
+        grew = not below <= found
+        found |= below
+    return found - {pid}
+
+
+def command(pid: int) -> bytes:
+    """The command line of a process, empty for one that has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def gone(pids: set[int]) -> bool:
+    """Whether none of these processes lives."""
+    return not any(command(pid) for pid in pids)

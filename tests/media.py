@@ -90,7 +90,20 @@ def packets(file: Path, stream: str) -> list[dict[str, Any]]:
 def complaints(file: Path) -> str:
     """What ffmpeg has to say against a file while it decodes all of it; empty for a clean one."""
     done = subprocess.run(
-        ["ffmpeg", "-v", "warning", "-i", str(file), "-fps_mode", "passthrough", "-f", "null", "-"],
+        [
+            "ffmpeg",
+            "-v",
+            "warning",
+            "-i",
+            str(file),
+            "-fps_mode",
+            "passthrough",
+            "-enc_time_base",
+            "-1",
+            "-f",
+            "null",
+            "-",
+        ],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,

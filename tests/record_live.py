@@ -1,12 +1,11 @@
-"""Records the flasher with the real compositor, encoder and sound server: FILE, a second a size, until it is told to end.
+"""Records the flasher with the real compositor, encoder and sound server to FILE; its sockets lie in RUN.
 
-Prints a line for each second that was recorded. Ends with the recording when its input ends.
+The quality changes every two seconds, and a line says so. It ends, and finishes the recording, when its input ends.
 """
 
 import asyncio
 import os
 import sys
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,20 +17,20 @@ from tenku.unit.abilities import probe
 
 HD = Quality(bitrate_kbps=4000, fps=60, size=Size(1280, 720))
 QUALITIES = (HD, replace(HD, bitrate_kbps=1500), replace(HD, size=Size(640, 360)), replace(HD, fps=30))
-GAME = Path(__file__).parent / "games" / "flasher.py"
+GAME = Path(__file__).parent / "flasher.py"
 
 
 async def main(file: Path, run: Path) -> None:
-    """Record, and change the quality every two seconds."""
+    """Record until the input ends."""
     display = PixelfluxDisplay(run, size=HD.size, codec="h264")
     socket = display.open()
     sound = GameSound(run, abilities=probe())
     recording = Recording(file, request_key_frame=display.request_key_frame)
-    big_keys: list[str] = []
+    keys: list[str] = []
 
     def frame(one: Frame) -> None:
         if one.key:
-            big_keys.append(f"key {len(one.data)} bytes {one.encode_end_us - one.encode_start_us} us")
+            keys.append(f"key {len(one.data)} bytes {one.encode_end_us - one.encode_start_us} us")
         recording.frame(one)
 
     display.start(HD, on_frame=frame, on_cursor=lambda _: None, on_clipboard=lambda _: None)
@@ -50,9 +49,8 @@ async def main(file: Path, run: Path) -> None:
     await game.wait()
     display.close()
     await sound.close()
-    print(recording.finish(), recording.trouble(), *big_keys, sep="\n", file=sys.stderr)
+    print(recording.finish(), recording.trouble(), *keys, sep="\n", file=sys.stderr)
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(main(Path(sys.argv[1]), Path(folder)))
+    asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2])))

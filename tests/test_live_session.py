@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from live import PROBE, Live, chromium, close_to, colour_at, open_page, probe, shown, until
+from live import PROBE, Live, chromium, close_to, colour_at, command, gone, open_page, probe, shown, tree, until
 from probe_game import DARK, LIGHT
 
 
@@ -54,33 +54,9 @@ def status(url: str, **headers: str) -> int:
             return error.code
 
 
-def tree(pid: int) -> set[int]:
-    """The living processes below a process."""
-    parents: dict[int, int] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if fields[0] != "Z":
-                parents[int(entry.name)] = int(fields[1])
-    found, grew = {pid}, True
-    while grew:
-        below = {child for child, parent in parents.items() if parent in found}
-        grew = not below <= found
-        found |= below
-    return found - {pid}
-
-
 def shows(page: Page, colour: tuple[int, int, int]) -> bool:
     """Whether the page shows the game in this colour."""
     return close_to(colour_at(page, 0.5, 0.3), colour)
-
-
-def gone(pids: set[int]) -> bool:
-    """Whether none of these processes lives."""
-    return not any(Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids)
 
 
 def test_two_players_play_and_a_viewer_only_watches(tmp_path: Path, browser: Browser) -> None:
@@ -167,9 +143,7 @@ def test_a_game_that_crashes_says_why_on_the_page_and_ends_the_command(tmp_path:
 def test_a_game_that_is_killed_is_told_by_the_signal(tmp_path: Path, browser: Browser) -> None:
     with probe(tmp_path) as (live, _):
         page = open_page(browser, live.url())
-        game = next(
-            pid for pid in tree(live.process.pid) if b"probe_game.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
-        )
+        game = next(pid for pid in tree(live.process.pid) if b"probe_game.py" in command(pid))
         os.kill(game, signal.SIGKILL)
         assert live.ended() == 128 + signal.SIGKILL
         until(lambda: "SIGKILL" in page.inner_text("body"), what="the signal on the page")

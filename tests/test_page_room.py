@@ -1,11 +1,12 @@
 """What the page shows around the picture: people, notices, measurements, tools, the cursor."""
 
 import io
+import re
 
 from PIL import Image
 
 from browser import Open, until
-from page_server import Script
+from page_server import WEB, Script
 from tenku.play.protocol import (
     Command,
     Cursor,
@@ -109,3 +110,13 @@ def test_the_tools_go_by_themselves_and_come_by_keyboard(play: Open) -> None:
     assert page.evaluate("document.activeElement.dataset.tool") == "lock"
     page.keyboard.press("Escape")
     until(page, "document.activeElement.id === 'typing'")
+
+
+def test_every_title_that_the_page_may_show_is_explained() -> None:
+    """A player who searches docs/player.md for what the screen says finds it."""
+    docs = (WEB.parents[2] / "docs" / "player.md").read_text(encoding="utf-8")
+    titles = set(re.findall(r'title(?::| =) "(.+?)"', (WEB / "endings.js").read_text(encoding="utf-8")))
+    titles |= set(re.findall(r"crashed \? \"(.+?)\"", (WEB / "endings.js").read_text(encoding="utf-8")))
+    titles |= set(re.findall(r"<h1>(.+?)</h1>", (WEB / "denied.html").read_text(encoding="utf-8")))
+    assert len(titles) >= 13
+    assert {title for title in titles if f"| {title} |" not in docs} == set()

@@ -182,6 +182,7 @@ def test_sound_is_dated_with_the_time_at_which_it_was_played(tmp_path: Path) -> 
             begins = media.onsets(decoder.decode(data)[:, 0], loud=0.2)
             if begins and (not found or played - found[-1] > 100_000):
                 found.append(played + begins[0] * 1e6 / media.RATE)
+        assert len(found) >= len(due) - 1  # a busy machine may lose one, a sink that sleeps loses more
         errors = [min(abs(at - one) for at in found) / 1000 for one in due]
         assert statistics.median(errors) < 20, errors
 

@@ -95,15 +95,23 @@ def test_groups_are_removed_with_the_game(ground: Ground, kind: dict[str, Any]) 
 @needs("pids")
 def test_groups_of_a_killed_tenku_are_swept() -> None:
     place = next(place for place in ABILITIES.places if "pids" in place.controllers)
-    dead, mine = place.folder / "tenku-4194999-test", place.folder / f"tenku-{os.getpid()}-test"
+    dead, young, mine = (
+        place.folder / "tenku-4194999-test",
+        place.folder / "tenku-4194998-test",
+        place.folder / f"tenku-{os.getpid()}-test",
+    )
     assert not Path("/proc/4194999").exists()
-    dead.mkdir()
-    mine.mkdir()
+    for folder in (dead, young, mine):
+        folder.mkdir()
+    for folder in (dead, mine):
+        os.utime(folder, (0, 0))
     try:
         sweep_groups(ABILITIES.places)
         assert not dead.exists()
+        assert young.exists()
         assert mine.exists()
     finally:
+        young.rmdir()
         mine.rmdir()
 
 

@@ -250,6 +250,23 @@ def _state(pid: int) -> str:
         return ""
 
 
+@pytest.mark.parametrize("moment", range(1, 6))
+@every_kind
+def test_a_tenku_that_is_killed_while_it_starts_a_game_leaves_none(
+    ground: Ground, kind: dict[str, Any], moment: int
+) -> None:
+    """The moment is counted in processes that were seen below it, and in looks at it."""
+    mark = secrets.token_hex(8)
+    spec = ground.spec("/bin/sh", "-c", "while :; do sleep 1; done", mark, **kind)
+    words = [sys.executable, "-c", SUPERVISOR, spec.to_json(), str(ground.scratch)]
+    with subprocess.Popen(words) as supervisor:
+        asyncio.run(until(lambda: len(marked(mark)) >= min(moment, 2), "it starts"))
+        for _ in range(moment):
+            marked(mark)  # takes some milliseconds
+        supervisor.kill()
+    asyncio.run(until(lambda: not marked(mark), "all gone"))
+
+
 def test_a_killed_guard_is_an_end_that_is_told(ground: Ground) -> None:
     async def whole() -> Any:
         process, mark = await start_and_mark(ground, "echo ready; exec sleep 1000", {"sandbox": False})

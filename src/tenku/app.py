@@ -20,6 +20,7 @@ from tenku.play.manifest import Manifest, find_program
 from tenku.play.model import PLAYER_SLOTS, VIEWER, Quality, SessionId, Slot
 from tenku.play.pads.choose import choose_pads
 from tenku.play.parts import Parts
+from tenku.play.recording import Recording
 from tenku.play.session import Session
 from tenku.play.settings import PlaySettings
 from tenku.play.sound import GameSound, NoSound
@@ -76,18 +77,20 @@ class Play:
             self._notify(f"This machine {lack}.")
         if pads.trouble():
             self._notify(pads.trouble())
+        display = PixelfluxDisplay(run, size=size, codec=settings.codec.value)
         parts = Parts(
             manifest=manifest,
             program=program,
             run=run,
             settings=settings,
             abilities=abilities,
-            display=PixelfluxDisplay(run, size=size, codec=settings.codec.value),
+            display=display,
             choice=choice,
             sound=GameSound(run, abilities=abilities) if manifest.sound else NoSound(),
             pads=pads,
-            recorder=None,
+            recorder=_recorder(settings, manifest, display),
             on_line=self._on_line,
+            report=self._notify,
         )
         id_ = SessionId(secrets.token_hex(4))
         return Session(id_, parts, best=best, settings=settings, notify=self._notify)
@@ -115,6 +118,17 @@ class Running:
     def _url(self, slot: Slot) -> str:
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"{self._scheme}://{host}:{self._port}/p/{self.session.links.token(slot)}"
+
+
+def _recorder(settings: PlaySettings, manifest: Manifest, display: PixelfluxDisplay) -> Recording | None:
+    if settings.record is None:
+        return None
+    return Recording(
+        settings.record,
+        request_key_frame=display.request_key_frame,
+        codec=settings.codec.value,
+        sound=manifest.sound,
+    )
 
 
 def _tls(settings: PlaySettings) -> Tls | None:

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from tenku.api.websocket import WebSocketTransport
+from tenku.api.websocket import FORWARDED, WebSocketTransport
 from tenku.base.errors import ProtocolError
 from tenku.play.attempts import Attempts
 from tenku.play.connection import Connection
@@ -145,7 +145,7 @@ def address(request: HTTPConnection) -> str:
 
 def asked_from_here(request: HTTPConnection) -> bool:
     """Whether a program on this machine asks, without a proxy in between."""
-    proxied = any(name in request.headers for name in ("forwarded", "x-forwarded-for", "via"))
+    proxied = any(name in request.headers for name in FORWARDED)
     try:
         return not proxied and ipaddress.ip_address(address(request)).is_loopback
     except ValueError:

@@ -8,6 +8,7 @@ import array
 import contextlib
 import fcntl
 import socket
+import struct
 from typing import Any
 
 from starlette.websockets import WebSocket
@@ -18,6 +19,13 @@ SCOPE_KEY = "tenku.websocket"
 SIOCOUTQNSD = 0x894B
 """Linux: bytes in a TCP socket's queue that were not sent even once."""
 TCP_NOTSENT_LOWAT = 25
+TCP_INFO_BYTES = 152
+RTT_AT, MIN_RTT_AT = 68, 148
+"""Where Linux's `struct tcp_info` (linux/tcp.h) holds tcpi_rtt and tcpi_min_rtt, in microseconds."""
+QUEUE_US = 5_000
+"""Round trips that are longer by this are a queue; the receiver's delayed acknowledgements stay below."""
+FORWARDED = ("forwarded", "x-forwarded-for", "via")
+"""Headers by which a proxy makes itself known."""
 UNSENT_LIMIT = 16_384
 """Bytes that the kernel takes ahead of the network. Small, so that a queue shows here and not in the kernel."""
 
@@ -38,6 +46,7 @@ class WebSocketTransport:
         self._protocol: DirectProtocol = protocol
         self._socket: socket.socket | None = self._protocol.transport.get_extra_info("socket")
         self._unsent = array.array("i", [0])
+        self._proxied = any(name in websocket.headers for name in FORWARDED)
         if self._socket is not None and self._socket.family in (socket.AF_INET, socket.AF_INET6):
             self._socket.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_LIMIT)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -53,6 +62,19 @@ class WebSocketTransport:
     def backlog(self) -> int:
         """Bytes that have not left this machine."""
         return self._protocol.transport.get_write_buffer_size() + self._kernel_backlog()
+
+    def network_clear(self) -> bool:
+        """Whether the kernel sees no queue: its own round trips, which no busy browser delays, are near the least.
+
+        A proxy in between is as far as the kernel sees, so behind one nothing is known.
+        """
+        if self._proxied or self._socket is None:
+            return False
+        info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
+        if len(info) < TCP_INFO_BYTES:  # An older kernel tells less.
+            return False
+        rtt_us, least_us = struct.unpack_from("I", info, RTT_AT)[0], struct.unpack_from("I", info, MIN_RTT_AT)[0]
+        return bool(rtt_us < least_us + max(least_us // 4, QUEUE_US))
 
     def close(self, code: int, reason: str) -> None:
         """Send a close frame; the route sees the disconnect."""

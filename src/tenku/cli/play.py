@@ -43,8 +43,13 @@ def run(args: argparse.Namespace) -> int:
     config = read_config(config_path(os.environ), areas=(PlaySettings,))
     settings = load(PlaySettings, flags=given_flags(args, PlaySettings), environment=os.environ, config=config)
     manifest = _manifest(args.folder, args.rest)
-    with native_output_hidden(unless=args.verbose) as (out, err):
-        return asyncio.run(_play(manifest, settings, Terminal(out, err, as_json=args.json)))
+    import uvloop  # A frame costs the event loop a third less with it.
+
+    with (
+        native_output_hidden(unless=args.verbose) as (out, err),
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        return runner.run(_play(manifest, settings, Terminal(out, err, as_json=args.json)))
 
 
 def _manifest(folder: Path | None, command: list[str] | None) -> Manifest:

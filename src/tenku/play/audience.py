@@ -126,6 +126,12 @@ class Audience:
             if drop is not None and drop.want_key:
                 self._ask_key_frame(now_us)
 
+    def drop_dead(self, now_us: int) -> None:
+        """End connections whose browser has not acknowledged anything for long; it may come back."""
+        for connection in self:
+            if connection.delivery.dead(now_us):
+                connection.close(Close.SILENT, "Nothing was heard from this browser.")
+
     def sound(self, sound: Sound) -> None:
         """Send a packet of sound to everybody."""
         for connection in self:
@@ -183,8 +189,8 @@ class Audience:
             case Ping(browser_us=browser_us):
                 connection.send(Pong(browser_us, now_us))
             case KeyFrame():
+                # Asked for at the next frame, within what a connection may ask of the shared encoder.
                 connection.delivery.key_frame_asked()
-                self._ask_key_frame(now_us)
             case Hello(about=about):
                 self.roster.rename(connection.id, about.get("name"))
                 self.show_roster()

@@ -92,13 +92,15 @@ class Connection:
     def frame(self, frame: Frame, now_us: int) -> Drop | None:
         """Send a frame, or say why it was dropped."""
         size = len(frame.data)
+        backlog = self._transport.backlog()
+        self.rate.network(clear=backlog == 0 and self._transport.network_clear())
         decision = self.delivery.frame(
             frame.number,
             reference=frame.reference,
             key=frame.key,
             size_bytes=size,
             now_us=now_us,
-            backlog=self._transport.backlog(),
+            backlog=backlog,
         )
         if isinstance(decision, Drop):
             self._metrics.dropped(decision.reason.value)

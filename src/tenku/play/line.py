@@ -7,7 +7,6 @@ that it has it. Frames arrive in order, so an acknowledgement covers every older
 
 from collections import deque
 from dataclasses import dataclass
-from itertools import pairwise
 from math import sqrt
 from statistics import median
 
@@ -19,10 +18,12 @@ FIT_MOST_US = 2_000_000
 FIT_FRAMES = 6
 SURE = 3
 """Standard errors: the fit is asked ten times a second, so that twice the error would too often be chance."""
-ALONE = 2
+ALONE = 3
 """That many frames, each alone on the line and all late, mean that the path itself has become longer."""
-ALONE_US = 50_000
+ALONE_US = 150_000
 LONGER_US = 20_000
+STEPS_JUDGED = 8
+"""Jitter changes slowly: it is worked out again after so many frames."""
 UNKNOWN_DELAY_US = 50_000
 """Taken for the path's delay until the first acknowledgement tells it."""
 
@@ -73,8 +74,12 @@ class Line:
         self._pending: deque[_Pending] = deque()
         self._passages: deque[Passage] = deque(maxlen=90)
         self._shortest: deque[tuple[int, int]] = deque()
-        self._alone: deque[tuple[int, int]] = deque(maxlen=64)
+        self._alone: deque[tuple[int, _Pending]] = deque(maxlen=6)
         self._in_time_us: int | None = None
+        self._steps: deque[int] = deque(maxlen=60)
+        self._steps_seen = 0
+        self._steps_judged = 0
+        self._restless_us = 0
         self.pending_bytes = 0
 
     def sent(self, number: int, *, size_bytes: int, now_us: int) -> None:
@@ -92,8 +97,11 @@ class Line:
             self.pending_bytes -= newest.size_bytes
         if newest is None:
             return None
-        self._learn_delay(now_us - newest.sent_us, alone=newest.alone, now_us=now_us)
+        self._learn_delay(newest, now_us)
         passage = self._passage(newest, now_us)
+        if self._passages:
+            self._steps.append(abs(passage.round_trip_us - self._passages[-1].round_trip_us))
+            self._steps_seen += 1
         self._passages.append(passage)
         return passage
 
@@ -121,9 +129,10 @@ class Line:
 
     def restlessness_us(self) -> int:
         """The middle difference between the round trips of two frames in a row: what is no queue, only jitter."""
-        trips = [passage.round_trip_us for passage in self._passages]
-        steps = [abs(after - before) for before, after in pairwise(trips)]
-        return int(median(steps)) if steps else 0
+        if self._steps_judged + STEPS_JUDGED <= self._steps_seen:
+            self._restless_us = int(median(self._steps))
+            self._steps_judged = self._steps_seen
+        return self._restless_us
 
     def standing_us(self, now_us: int, *, window_us: int) -> int:
         """The queue that no frame of the window escaped: the shortest wait. One big frame makes no standing queue."""
@@ -184,7 +193,8 @@ class Line:
             telling=frame.telling,
         )
 
-    def _learn_delay(self, trip_us: int, *, alone: bool, now_us: int) -> None:
+    def _learn_delay(self, frame: _Pending, now_us: int) -> None:
+        trip_us = now_us - frame.sent_us
         while self._shortest and self._shortest[-1][1] >= trip_us:
             self._shortest.pop()
         self._shortest.append((now_us, trip_us))
@@ -193,16 +203,21 @@ class Line:
         if trip_us <= self.delay_us + LONGER_US:
             self._alone.clear()
             self._in_time_us = now_us
-        elif alone:
-            self._alone.append((now_us, trip_us))
+        elif frame.alone:
+            self._alone.append((now_us, frame))
             self._accept_longer_path(now_us)
 
     def _accept_longer_path(self, now_us: int) -> None:
         # Without this, a player who walks from one radio cell to a farther one gets one frame a round trip until
         # the old shortest round trip is forgotten.
-        if len(self._alone) >= ALONE and self._alone[-1][0] - self._alone[0][0] >= ALONE_US:
-            shortest = min(self._alone, key=lambda trip: trip[1])
-            self._shortest = deque([shortest])
+        if len(self._alone) < ALONE or now_us - self._alone[0][0] < ALONE_US:
+            return
+        points = [(frame.size_bytes, acked_us - frame.sent_us) for acked_us, frame in self._alone]
+        slope, _ = _fit(points)
+        # What grows with the size is a slower line, and only the rest is a longer path.
+        shortest_us = min(int(trip_us - max(0, slope) * size) for size, trip_us in points)
+        if shortest_us > self.delay_us + LONGER_US:
+            self._shortest = deque([(now_us, shortest_us)])
             self._alone.clear()
             self._in_time_us = now_us
 

@@ -53,6 +53,8 @@ class Parts:
     Args:
         program: absolute path of the game's program.
         run: private folder of the session.
+        on_line: told each line that the game prints.
+        report: told what became of the recording.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Parts:
         pads: GamePads,
         recorder: Recorder | None,
         on_line: Callable[[str], None],
+        report: Callable[[str], None],
     ) -> None:
         self.display = display
         self.pads = pads
@@ -82,6 +85,7 @@ class Parts:
         self._sound = sound
         self._recorder = recorder
         self._on_line = on_line
+        self._report = report
         self._home = home_of(manifest, settings)
         self._xserver: XServer | None = None
         self._game: Process | None = None
@@ -115,12 +119,21 @@ class Parts:
             await self._game.stop(grace=STOP_GRACE_S)
         tidy_home(self._home, self._manifest.saves)
         if self._recorder is not None:
-            await asyncio.to_thread(self._recorder.finish)
+            self._report(await asyncio.to_thread(self._recorder.finish))
         await self.pads.close()
         await self._sound.close()
         if self._xserver is not None:
             await self._xserver.close()
         self.display.close()
+
+    def record(self, item: Frame | Sound) -> None:
+        """Give a picture or a packet of sound to the recording, if there is one."""
+        if self._recorder is None:
+            return
+        if isinstance(item, Frame):
+            self._recorder.frame(item)
+        else:
+            self._recorder.sound(item)
 
     def windows(self) -> int:
         """How many windows the game has opened."""

@@ -17,6 +17,9 @@ class Transport(Protocol):
     def backlog(self) -> int:
         """Bytes handed over that have not left this machine yet. Not 0 means: the next frame would be late."""
 
+    def network_clear(self) -> bool:
+        """Whether it is known that the network between here and the browser holds nothing back just now."""
+
     def close(self, code: int, reason: str) -> None:
         """End the connection and tell the browser why."""
 

@@ -37,6 +37,8 @@ class Close(IntEnum):
     """The first player removed this player."""
     REPLACED = 4409
     """The same link was opened on another device; the newest one plays."""
+    SILENT = 4408
+    """The browser acknowledged nothing for ten seconds; it may connect again."""
     FULL = 4429
     """No more viewers are let in."""
     BAD_VERSION = 4426

@@ -24,6 +24,8 @@ BLIND_FALL = 0.7
 BLIND_FALLS = 4
 """Falls in a row without an acknowledgement to measure by. A stalled line must not end at the floor."""
 STANDING_US = 120_000
+CLEAR_US = 3_000_000
+"""How long frames may come late over a network that holds nothing back before the bitrate falls all the same."""
 CALM_US = 200_000
 HOLD_US = 5_000_000
 HOLD_MOST_US = 40_000_000
@@ -31,6 +33,9 @@ PROVEN_RISE = 2.0
 BLIND_RISE = 1.15
 CAUTIOUS_RISE = 1.04
 """Factors a tick. Rises of less than the last are not worth a change of the encoder."""
+QUIET_RISE = 1.1
+QUIET_REST_US = 1_000_000
+"""So much more seldom does it rise while the game sends too little to tell."""
 NEAR = 1.25
 """Within this factor of the last ceiling every rise is a cautious one."""
 WAITING_SHARE = 0.15
@@ -78,8 +83,19 @@ class RateControl:
         self._trouble: _Trouble | None = None
         self._troubled_us = -CALM_US
         self._judged_us = 0
+        self._changed_us = 0
         self._blind_falls = 0
+        self._clear = False
         self._quality = self._as_quality(0)
+
+    def network(self, *, clear: bool) -> None:
+        """Whether the transport knows that the network holds nothing back.
+
+        Frames that come late all the same wait for a busy machine at one end. Fewer bits would not help it, and the
+        picture would suffer for nothing. It may be wrong where something forwards the connection, so it is believed
+        for a while only.
+        """
+        self._clear = clear
 
     def sent(self, number: int, *, size_bytes: int, now_us: int) -> None:
         """A frame was handed to the transport."""
@@ -141,35 +157,38 @@ class RateControl:
         return late >= 3 and late > LATE_SHARE * (late + on_time)
 
     def _fall(self, trouble: _Trouble, queued: bool, now_us: int) -> None:
+        if self._clear and now_us - trouble.since_us < CLEAR_US:
+            return
         carries_kbps = self._line.pressed_kbps(since_us=trouble.since_us - 2 * TICK_US, longer_than_us=self._frame_us())
         if carries_kbps is None:
-            self._fall_blindly(queued)
+            self._fall_blindly(queued, now_us)
         elif SHARE * carries_kbps < self._target_kbps:
-            self._set(SHARE * carries_kbps)
+            self._set(SHARE * carries_kbps, now_us)
             self._judged_us = now_us
             self._carries_kbps = carries_kbps
             self._remember_ceiling(carries_kbps, now_us)
         elif not queued:
             # It carries as much as before: it only stalled, as TCP does while it repairs a loss.
-            self._set(min(trouble.before_kbps, SHARE * carries_kbps))
+            self._set(min(trouble.before_kbps, SHARE * carries_kbps), now_us)
             self._judged_us = now_us
         elif now_us - trouble.since_us > 4 * TICK_US and self._busy(now_us):
             # The measure says that it should fit, and yet a queue stands: believe the queue.
-            self._set(0.9 * self._target_kbps)
+            self._set(0.9 * self._target_kbps, now_us)
             self._trouble = _Trouble(now_us, self._target_kbps)
 
-    def _fall_blindly(self, queued: bool) -> None:
-        if queued and self._blind_falls < BLIND_FALLS:
+    def _fall_blindly(self, queued: bool, now_us: int) -> None:
+        if queued and not self._clear and self._blind_falls < BLIND_FALLS:
             self._blind_falls += 1
-            self._set(BLIND_FALL * self._target_kbps)
+            self._set(BLIND_FALL * self._target_kbps, now_us)
 
     def _rise(self, now_us: int) -> None:
         capacity = self._line.capacity(now_us)
         if capacity.likely_kbps is not None:
             self._carries_kbps = capacity.likely_kbps
         wanted_kbps = min(self._reachable_kbps(capacity, now_us), self._maximum.bitrate_kbps)
-        if wanted_kbps >= CAUTIOUS_RISE * self._target_kbps or wanted_kbps == self._maximum.bitrate_kbps:
-            self._set(max(wanted_kbps, self._target_kbps))
+        worth_it = wanted_kbps >= CAUTIOUS_RISE * self._target_kbps
+        if worth_it or wanted_kbps == self._maximum.bitrate_kbps > self._target_kbps:
+            self._set(wanted_kbps, now_us)
 
     def _reachable_kbps(self, capacity: Capacity, now_us: int) -> float:
         ceiling = self._ceiling_still(capacity)
@@ -183,8 +202,12 @@ class RateControl:
     def _blindly_reachable_kbps(self, capacity: Capacity, ceiling: _Ceiling | None, now_us: int) -> float:
         if self._waiting_share(now_us) > WAITING_SHARE:
             return self._target_kbps
-        blind = ceiling is None and self._busy(now_us)
-        wanted_kbps = self._target_kbps * (BLIND_RISE if blind else CAUTIOUS_RISE)
+        if not self._busy(now_us):
+            # Nothing is learned from a scene that sends little: no further than the line was seen to go.
+            rested = now_us - self._changed_us >= QUIET_REST_US
+            wanted_kbps = self._target_kbps * (QUIET_RISE if rested else 1)
+            return min(wanted_kbps, ceiling.kbps) if ceiling else wanted_kbps
+        wanted_kbps = self._target_kbps * (CAUTIOUS_RISE if ceiling else BLIND_RISE)
         return min(wanted_kbps, SHARE * capacity.likely_kbps) if capacity.likely_kbps else wanted_kbps
 
     def _ceiling_still(self, capacity: Capacity) -> _Ceiling | None:
@@ -209,8 +232,9 @@ class RateControl:
         recent = sum(size for sent_us, size in self._sent if sent_us > now_us - window_us)
         return 8_000 * recent / window_us > 0.6 * self._target_kbps
 
-    def _set(self, kbps: float) -> None:
+    def _set(self, kbps: float, now_us: int) -> None:
         self._target_kbps = min(max(kbps, self._floor_kbps), self._maximum.bitrate_kbps)
+        self._changed_us = now_us
 
     def _frame_us(self) -> int:
         return 1_000_000 // self._quality.fps

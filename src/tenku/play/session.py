@@ -13,7 +13,7 @@ from tenku.play.connection import Connection
 from tenku.play.delivery import PLAYER, VIEWER, Delivery
 from tenku.play.idle import End, IdleWatch, Warn
 from tenku.play.links import Links, Place
-from tenku.play.model import ConnectionId, Frame, Quality, SessionId
+from tenku.play.model import ConnectionId, Frame, Quality, SessionId, Sound
 from tenku.play.parts import Events, Parts
 from tenku.play.ports import Transport
 from tenku.play.protocol import Close
@@ -110,7 +110,7 @@ class Session:
             frame=post(self._frame),
             cursor=post(self.audience.cursor),
             clipboard=post(self.audience.clipboard),
-            sound=post(self.audience.sound),
+            sound=post(self._sound),
             rumble=self.audience.rumble,
             notice=self.notice,
         )
@@ -195,8 +195,13 @@ class Session:
     def _frame(self, frame: Frame) -> None:
         self._metrics.encoded()
         self.audience.frame(frame, now_us())
+        self._parts.record(frame)
         if self.phase is Phase.STARTING:
             self._readiness.frame(len(frame.data), key=frame.key)
+
+    def _sound(self, sound: Sound) -> None:
+        self.audience.sound(sound)
+        self._parts.record(sound)
 
     async def _tick_on(self) -> None:
         while True:
@@ -208,6 +213,7 @@ class Session:
             self._look_ready(now)
         if self.audience.roster.expire(now):
             self.audience.show_roster()
+        self.audience.drop_dead(now_us())
         self._look_idle(now)
         self._adapt()
         for trouble in self._parts.troubles():

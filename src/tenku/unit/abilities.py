@@ -134,7 +134,8 @@ def _try_sandbox(bwrap: str, walls: Walls, seccomp: bool) -> str | None:
             os.chown(folder, PLAYER_ID, PLAYER_ID)
         inherited = Inherited(made_up_files(spec), seccomp=seccomp)
         try:
-            inherited.open_gate()
+            inherited.let_build()
+            inherited.let_play()
             words = arguments(
                 spec,
                 environment=sandbox_environment(spec, {}),
@@ -145,7 +146,7 @@ def _try_sandbox(bwrap: str, walls: Walls, seccomp: bool) -> str | None:
             done = subprocess.run(
                 [bwrap, *words],
                 env={},
-                stdin=subprocess.DEVNULL,
+                stdin=inherited.input,
                 capture_output=True,
                 pass_fds=inherited.descriptors,
                 timeout=PATIENCE,

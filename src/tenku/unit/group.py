@@ -14,6 +14,8 @@ from tenku.unit.spec import Limits
 PREFIX = "tenku-"
 REMOVE_WITHIN = 2.0
 """Seconds; the kernel needs a moment between a process's end and its group's emptiness."""
+YOUNG = 5.0
+"""Seconds that an empty group is left alone: its owner may live unseen in another container, and be about to use it."""
 
 
 def usable_places() -> list[Place]:
@@ -158,8 +160,15 @@ def sweep_groups(places: Iterable[Place]) -> None:
     for place in places:
         for folder in place.folder.glob(f"{PREFIX}*"):
             owner = folder.name.removeprefix(PREFIX).partition("-")[0]
-            if owner.isdecimal() and not Path("/proc", owner).exists():
+            if owner.isdecimal() and not Path("/proc", owner).exists() and _age(folder) > YOUNG:
                 _removed(folder)
+
+
+def _age(folder: Path) -> float:
+    try:
+        return time.time() - folder.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _removed(folder: Path) -> bool:

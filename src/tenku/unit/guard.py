@@ -13,6 +13,7 @@ import resource
 import select
 import signal
 import sys
+import time
 from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
@@ -122,6 +123,9 @@ def _end_all() -> None:
         tell(descendants(os.getpid()), signal.SIGKILL)
         try:
             os.waitpid(-1, 0)
+            time.sleep(0.002)  # most end together: looking anew for each would take longer than they do
+            while os.waitpid(-1, os.WNOHANG) != (0, 0):
+                pass
         except ChildProcessError:
             return
 

@@ -43,6 +43,7 @@ class Guarded:
         self.arguments = [sys.executable, "-I", "-S", str(Path(guard.__file__)), str(self._theirs)]
         self.environment: dict[str, str] = {}
         self.folder = "/"
+        self.input = subprocess.DEVNULL
         self.descriptors = (self._theirs, *pass_fds)
 
     def hold(self, started: "subprocess.Popen[bytes]") -> None:

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from tenku.unit.sandbox import Handles
 from tenku.unit.seccomp import program
@@ -14,23 +14,28 @@ class Inherited:
 
     def __init__(self, files: Mapping[str, bytes], *, seccomp: bool) -> None:
         self._theirs = ExitStack()
+        self._gates = ExitStack()
         self._ours = ExitStack()
-        self.status, status = self._pipe()
-        block, self._gate = self._pipe()
-        self._theirs.callback(os.close, status)
+        self.status, status = os.pipe2(os.O_CLOEXEC)
+        block, self._block_gate = os.pipe2(os.O_CLOEXEC)
+        self.input, self._word_gate = os.pipe2(os.O_CLOEXEC)
+        """What the game waits for its word on; bubblewrap's standard input."""
+        for descriptor in (status, block, self.input):
+            self._theirs.callback(os.close, descriptor)
+        for descriptor in (self._block_gate, self._word_gate):
+            self._gates.callback(os.close, descriptor)
         self._ours.callback(os.close, self.status)
-        self._theirs.callback(os.close, block)
-        self._ours.callback(os.close, self._gate)
         self.handles = Handles(
             files={path: self._memory(data) for path, data in files.items()},
             status=status,
             block=block,
             seccomp=self._memory(program()) if seccomp else None,
         )
+        self.abandoned = False
 
     @property
     def descriptors(self) -> tuple[int, ...]:
-        """Those that bubblewrap must inherit."""
+        """Those that bubblewrap must inherit, besides its input."""
         filters = () if self.handles.seccomp is None else (self.handles.seccomp,)
         return (*self.handles.files.values(), self.handles.status, self.handles.block, *filters)
 
@@ -38,16 +43,28 @@ class Inherited:
         """Bubblewrap runs and has its own copies."""
         self._theirs.close()
 
-    def open_gate(self) -> None:
-        """Let the game start."""
-        os.write(self._gate, b"!")
+    def let_build(self) -> None:
+        """Let bubblewrap build the walls: the limits hold."""
+        self._write(self._block_gate)
+
+    def let_play(self) -> None:
+        """Let the game start: all of the tree is tied to Tenku."""
+        self._write(self._word_gate)
+
+    def abandon(self) -> None:
+        """Let everything end that still waits."""
+        self.abandoned = True
+        self._gates.close()
 
     def close(self) -> None:
         self._theirs.close()
+        self.abandon()
         self._ours.close()
 
-    def _pipe(self) -> tuple[int, int]:
-        return os.pipe2(os.O_CLOEXEC)
+    def _write(self, gate: int) -> None:
+        if not self.abandoned:
+            with suppress(BrokenPipeError):  # nobody waits any more
+                os.write(gate, b"\n")
 
     def _memory(self, data: bytes) -> int:
         """A descriptor that reads as `data`, without a file anywhere."""

@@ -12,8 +12,10 @@ class Keeper(Protocol):
     """Of the first program, which need not be the game."""
     folder: str
     """Where the first program starts."""
+    input: int
+    """Its standard input."""
     descriptors: tuple[int, ...]
-    """What it inherits besides its output."""
+    """What it inherits besides input and output."""
 
     def hold(self, started: "subprocess.Popen[bytes]") -> None:
         """The first program runs, and is this one."""

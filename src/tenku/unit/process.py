@@ -187,7 +187,7 @@ def _spawn(keeper: Keeper, output: Output) -> "subprocess.Popen[bytes]":
         keeper.arguments,
         env=keeper.environment,
         cwd=keeper.folder,
-        stdin=subprocess.DEVNULL,
+        stdin=keeper.input,
         stdout=output.descriptor,
         stderr=output.descriptor,
         pass_fds=keeper.descriptors,

@@ -37,6 +37,13 @@ ETC = (
 # fmt: on
 """What programs need of /etc, and nothing that says who works on this machine."""
 
+WAIT_FOR_THE_WORD = ("/bin/sh", "-c", 'read -r _ && exec "$@" </dev/null', "sh")
+"""Becomes what follows once a line comes on its input, and ends where none can come any more.
+
+Bubblewrap ties its processes to Tenku's life one after the other, and its own `--block-fd` opens as well when Tenku
+dies. The game waits here until the last knot is made, so a Tenku killed earlier leaves no game.
+"""
+
 NETWORK_ETC = ("resolv.conf", "hosts", "gai.conf")
 GPU_SYS = ("/sys/dev/char", "/sys/devices", "/sys/class/drm", "/sys/bus/pci")
 """Where Mesa learns which driver a /dev/dri node needs."""
@@ -190,6 +197,7 @@ def _bind_word(bind: Bind) -> str:
 def _last_steps(spec: LaunchSpec, environment: Mapping[str, str], walls: Walls) -> Sequence[str]:
     return [
         *(_give_root_away(player_id(spec), walls.groups) if walls.root else ()),
+        *WAIT_FOR_THE_WORD,
         *_prlimit(walls.rlimits),
         *("/usr/bin/env", "-i", "-C", str(spec.folder or GAME_HOME), "--"),  # the home is closed to root without powers
         *(f"{name}={text}" for name, text in environment.items()),

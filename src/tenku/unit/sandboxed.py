@@ -1,11 +1,13 @@
 """Keeps a game in bubblewrap: the end of its process namespace is the end of every process in it."""
 
+import asyncio
 import os
 import shutil
 import signal
 import stat
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -25,6 +27,9 @@ OWN_PROCESSES = 1
 """Bubblewrap's first process counts towards the limit of processes."""
 PATIENCE = 10.0
 """Seconds for bubblewrap to report its first process, and for that one to be gone; both take milliseconds."""
+
+FILTERED_WITHIN = 1.0
+"""Seconds in which the first process has its filter on, where there is one."""
 
 
 class Sandboxed:
@@ -62,6 +67,7 @@ class Sandboxed:
         ]
         self.environment: dict[str, str] = {}
         self.folder = "/"
+        self.input = self._inherited.input
         self.descriptors = (*self._inherited.descriptors, *pass_fds)
 
     def hold(self, started: "subprocess.Popen[bytes]") -> None:
@@ -69,17 +75,24 @@ class Sandboxed:
         self._inherited.given()
 
     async def settle(self) -> None:
-        self._first = await self._report()
-        if self._first is None:
-            self.kill()  # most often it has ended with a complaint already
+        first = await self._report()
+        if first is None:  # most often it has ended with a complaint already
+            self._inherited.abandon()
             return
         with suppress(ProcessLookupError):
-            self._first_handle = os.pidfd_open(self._first)
+            self._first_handle = os.pidfd_open(first)
             self._close.callback(os.close, self._first_handle)
+            self._first = first
             if self._group is not None:
-                self._group.add(self._first)
-        with suppress(BrokenPipeError):
-            self._inherited.open_gate()
+                self._group.add(first)
+        if self._inherited.abandoned:  # asked to end before there was anything to end
+            self.kill()
+            return
+        self._inherited.let_build()
+        if await self._tied(first):
+            self._inherited.let_play()
+        else:
+            self._inherited.abandon()
 
     async def ask(self, grace: float) -> None:
         """Bubblewrap itself is halted meanwhile: it would end the rest as soon as the game's first process ends.
@@ -100,8 +113,8 @@ class Sandboxed:
         if self._first_handle is not None:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._first_handle, signal.SIGKILL)
-        elif self._bubblewrap is not None:  # it has not come far
-            self._bubblewrap.kill()
+        else:  # bubblewrap, killed now, could leave its child waiting for ever
+            self._inherited.abandon()
 
     async def gone(self) -> None:
         """The first process is the last to leave its namespace: the kernel ends and reaps all others before."""
@@ -111,6 +124,23 @@ class Sandboxed:
 
     def close(self) -> None:
         self._close.close()
+
+    async def _tied(self, first: int) -> bool:
+        """Wait until the sandbox's first process ends with bubblewrap; False where it ended before.
+
+        It ties itself, then puts the filter of system calls on, which can be seen. Without a filter a child of
+        it, and a moment more, have to do.
+        """
+        began = time.monotonic()
+        while time.monotonic() < began + PATIENCE:
+            try:
+                late = time.monotonic() > began + FILTERED_WITHIN
+                if _filtered(first) or (late and descendants(first)):
+                    return True
+            except OSError:
+                return False
+            await asyncio.sleep(0.001)  # the kernel tells nobody; it takes some 10 ms
+        return False
 
     async def _report(self) -> int | None:
         """Bubblewrap's word on its first process; None where it failed before there was one."""
@@ -122,6 +152,10 @@ class Sandboxed:
             if first is not None or not piece:
                 return first
         return None
+
+
+def _filtered(pid: int) -> bool:
+    return "\nSeccomp:\t2\n" in Path("/proc", str(pid), "status").read_text()
 
 
 def _walls_for(spec: LaunchSpec, walls: Walls, abilities: Abilities) -> Walls:

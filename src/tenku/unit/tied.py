@@ -11,6 +11,9 @@ from tenku.base.errors import MachineError
 from tenku.unit.spec import LaunchSpec
 from tenku.unit.waiting import ended
 
+UNLESS_LEFT_ALONE = ("/bin/sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"')
+"""Becomes what follows, if its parent still is who it was: Tenku may have died before the kernel was asked."""
+
 
 class Tied:
     """One helper. `setpriv` asks the kernel to kill it with the thread that started it, then becomes it.
@@ -26,9 +29,19 @@ class Tied:
         spec.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         user = [] if spec.user is None or os.geteuid() != 0 else _user(spec.user)
         self._group = 0
-        self.arguments = [setpriv, *user, "--pdeathsig", "KILL", "--", *spec.command]
+        self.arguments = [
+            setpriv,
+            *user,
+            "--pdeathsig",
+            "KILL",
+            "--",
+            *UNLESS_LEFT_ALONE,
+            str(os.getpid()),
+            *spec.command,
+        ]
         self.environment = dict(environment)
         self.folder = str(spec.home)
+        self.input = subprocess.DEVNULL
         self.descriptors = pass_fds
 
     def hold(self, started: "subprocess.Popen[bytes]") -> None:

@@ -152,7 +152,8 @@ export class Connection {
     this.#stop();
     this.#socket = null;
     this.#welcomed = false;
-    if (Object.values(Close).includes(code)) this.onClosed(code, reason);
+    // A browser that was only silent may simply come back.
+    if (Object.values(Close).includes(code) && code !== Close.SILENT) this.onClosed(code, reason);
     else this.#waitForRetry(opened);
   }
 

@@ -36,6 +36,7 @@ export const Close = Object.freeze({
   UNAUTHORIZED: 4401,
   REMOVED: 4403,
   REPLACED: 4409,
+  SILENT: 4408,
   FULL: 4429,
   BAD_VERSION: 4426,
 });

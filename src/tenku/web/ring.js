@@ -24,7 +24,7 @@ export class Ring {
   #ease = 0;
   #last = [0, 0];
   playing = false;
-  targetMs = 30;
+  targetMs = 25;
   totals = { packets: 0, underruns: 0, dropped: 0, silence: 0 };
 
   constructor({ rate = 48_000, seconds = 2 } = {}) {

@@ -3,8 +3,12 @@
 import { remembered, remember } from "./memory.js";
 
 const RATE = 48_000;
-const LEAST_MS = 20;
+const LEAST_MS = 15;
 const MOST_MS = 120;
+const START_MS = 25;
+/** Each late packet asks for so much more, and so much of it is forgotten with every report: most of it in 20 s. */
+const LATE_PACKET_MS = 6;
+const FORGET = 0.005;
 /** Sound earlier than the picture is noticed sooner than sound that is late. */
 const EARLY_MS = -15;
 const LATE_MS = 20;
@@ -24,7 +28,8 @@ export function nextTarget({ targetMs, floorMs, skewMs }) {
 
 /** What the network's unevenness needs: more after each late packet, slowly less when there are none. */
 export function nextFloor({ floorMs, underruns }) {
-  return underruns > 0 ? Math.min(MOST_MS, floorMs + 10 * underruns) : Math.max(LEAST_MS, floorMs - 0.02);
+  if (underruns > 0) return Math.min(MOST_MS, floorMs + LATE_PACKET_MS * underruns);
+  return floorMs - (floorMs - LEAST_MS) * FORGET;
 }
 
 export class Sound {
@@ -35,8 +40,8 @@ export class Sound {
   #starting = false;
   #report = null;
   #underruns = 0;
-  #targetMs = 30;
-  #floorMs = 30;
+  #targetMs = START_MS;
+  #floorMs = START_MS;
   #skewMs = null;
   #decoded = [];
   #heard = [];
@@ -119,7 +124,7 @@ export class Sound {
   }
 
   async #open() {
-    const context = new AudioContext({ sampleRate: RATE, latencyHint: "interactive" });
+    const context = new AudioContext({ sampleRate: RATE, latencyHint: 0 }); // 0: as little as the device can
     this.#context = context;
     context.onstatechange = () => this.onBlocked(context.state === "suspended");
     await context.audioWorklet.addModule(new URL("audio-worklet.js", import.meta.url));
