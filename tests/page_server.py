@@ -196,8 +196,10 @@ class PageServer:
         if streaming:
             self._sockets.remove(websocket)
             streaming.cancel()
-            with suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
-                await streaming
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([streaming])
+            if not streaming.cancelled():
+                streaming.exception()  # the line was closed while something was being sent
 
     async def _answer(self, message: Message, stream: "Stream") -> None:
         if isinstance(message, Ping):
@@ -232,15 +234,23 @@ class Stream:
 
     async def run(self) -> None:
         """Send a picture and its sound until cancelled."""
-        begin_us, sounds = now_us(), 0
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._show())
+            tasks.create_task(self._sing())
+
+    async def _show(self) -> None:
         while True:
             if self._script.video:
                 await self.socket.send_bytes(encode(self._picture()))
-            while begin_us + sounds * 10_000 <= now_us():
-                if self._script.sound:
-                    await self.socket.send_bytes(encode(self._sound(begin_us, sounds)))
-                sounds += 1
             await asyncio.sleep(1 / FPS)
+
+    async def _sing(self) -> None:
+        begin_us, number = now_us(), 0
+        while True:
+            if self._script.sound:
+                await self.socket.send_bytes(encode(self._sound(begin_us, number)))
+            number += 1
+            await asyncio.sleep(max(0, begin_us + number * 10_000 - now_us()) / 1e6)
 
     def _picture(self) -> Video:
         picture = self._next_picture

@@ -1,20 +1,22 @@
 """A game that shows and tells what it is given: the eyes and ears of the live tests.
 
 It writes one JSON line per event to the file that is its only argument. Space flips the colour of the screen, C shows
-another cursor, H hides it, T plays a tone (440 Hz left, 880 Hz right), X copies text, V pastes, Q ends with code 7.
+another cursor, H hides it, T plays a tone (440 Hz left, 880 Hz right), X copies text, V pastes, N shows noise, Q ends
+with code 7.
 """
 
 import array
 import ctypes
 import json
 import math
+import random
 import sys
 import time
 from pathlib import Path
 
 import pygame
 
-SIZE = (640, 360)
+SIZE = (640, 360)  # Larger displays show it in a corner.
 DARK, LIGHT = (16, 32, 160), (240, 200, 16)
 RATE = 48_000
 
@@ -27,6 +29,7 @@ class Probe:
         self._screen = pygame.display.set_mode(SIZE)
         pygame.display.set_caption("Probe")
         self._light = False
+        self._noise = False
 
     def run(self) -> None:
         self._tell("ready")
@@ -68,6 +71,8 @@ class Probe:
                 pygame.mouse.set_cursor(pygame.cursors.Cursor(pygame.SYSTEM_CURSOR_CROSSHAIR))
             case pygame.K_h:
                 pygame.mouse.set_visible(False)
+            case pygame.K_n:
+                self._noise = not self._noise
             case pygame.K_t:
                 _tone().play()
             case pygame.K_x:
@@ -81,6 +86,11 @@ class Probe:
     def _draw(self) -> None:
         self._screen.fill(LIGHT if self._light else DARK)
         at = int(time.monotonic() * 200) % (SIZE[0] - 40)
+        if self._noise:
+            for place in range(0, SIZE[1], 8):
+                self._screen.fill(random.randbytes(3), (0, place, SIZE[0], 8))
+                for at_x in range(0, SIZE[0], 32):
+                    self._screen.fill(random.randbytes(3), (at_x + place % 32, place, 16, 8))
         pygame.draw.rect(self._screen, (200, 30, 30), (at, 320, 40, 30))
         pygame.display.flip()
 

@@ -47,7 +47,7 @@ ROOMS: dict[str, set[str]] = {
     "starlette": {"api", "app"},
     "uvicorn": {"api", "app"},
     "websockets": {"api", "app"},
-    "uvloop": {"api", "app"},
+    "uvloop": {"api", "app", "cli"},  # the command starts the loop
     "cryptography": {"api", "app"},
     "segno": {"cli"},
     "httpx": {"client", "testing"},

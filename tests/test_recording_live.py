@@ -37,11 +37,12 @@ def test_a_live_recording_plays_in_step(tmp_path: Path, killed: bool) -> None:
             assert host.returncode == 0
     assert media.complaints(file) == ""
     shown = media.brightness(file)
-    flashes = [time for (_, before), (time, luma) in pairwise(shown) if before < 128 < luma]
+    # A busy machine lets the game itself stumble; only where its pictures flow can sound be in step with them.
+    flashes = [time for (last, before), (time, luma) in pairwise(shown) if before < 128 < luma and time - last < 0.05]
     beeps = [sample / media.RATE for sample in media.onsets(media.heard(file)[:, 0])]
     # The first seconds are the game's own start; its sound card and its first picture are not there at once.
     skews = [min(abs(beep - flash) for beep in beeps) for flash in flashes if flash > 3]
-    assert len(skews) >= 2
+    assert len(skews) >= 3
     assert statistics.median(skews) < 0.08
     sizes = media.run(
         *("ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "frame=width", "-of", "csv=p=0", file)

@@ -76,8 +76,7 @@ class Terminal:
 
     def line(self, text: str) -> None:
         """A line that the game printed."""
-        if not self._as_json:
-            print(f"  | {text}", file=self._err, flush=True)
+        print(f"  | {text}", file=self._err, flush=True)
 
     def ready(self, *, session: str, player_url: str, viewer_url: str) -> None:
         """The game can be played."""
@@ -92,10 +91,8 @@ class Terminal:
         print("  Ctrl-C ends the game.", file=self._out, flush=True)
 
     def ended(self, ending: "Ending") -> None:
-        """The game is over; its last lines, where it failed and they were not shown yet."""
+        """The game is over."""
         self.notice(ending.reason)
-        if ending.code and self._as_json:
-            print(*(f"  | {line}" for line in ending.lines), sep="\n", file=self._err, flush=True)
 
 
 def _qr(url: str) -> str:

@@ -103,7 +103,7 @@ class SoundServer:
             *("--disable-shm=yes", "--realtime=no", "--high-priority=no"),
             # The game is not trusted: it may play, not load modules that open files or ports as this user.
             *("--disallow-module-loading=yes", "--disallow-exit=yes"),
-            # Without norewinds the sink sleeps up to two seconds at a time: sound starts late, and short sounds get lost.
+            # Without norewinds the sink sleeps up to two seconds at a time: sound starts late, short sounds get lost.
             *("-L", f"module-null-sink sink_name={SINK} rate={RATE} channels=2 norewinds=1"),
             *("-L", f"module-native-protocol-unix socket={socket} auth-anonymous=1 auth-cookie-enabled=0"),
         ]

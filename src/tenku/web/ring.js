@@ -5,10 +5,10 @@ const LATE_US = 250_000;
 /** A step in the packets' times of more than this, while sound plays, was silence. */
 const STEP_US = 20_000;
 /** So much more than the target is dropped at once; less is caught up by playing a little faster. */
-const SURPLUS_MS = 60;
+const SURPLUS_MS = 40;
 /** Samples over which a jump is smoothed, so that it does not click. */
 const EASE = 128;
-const MAX_SPEED = 0.008;
+const MAX_SPEED = 0.01;
 
 /** Stereo samples between the decoder and the loudspeaker. Positions count samples since the start. */
 export class Ring {

@@ -5,25 +5,42 @@ import { remembered, remember } from "./memory.js";
 const RATE = 48_000;
 const LEAST_MS = 15;
 const MOST_MS = 120;
+const MOST_HELD_MS = 320;
 const START_MS = 25;
 /** Each late packet asks for so much more, and so much of it is forgotten with every report: most of it in 20 s. */
 const LATE_PACKET_MS = 6;
 const FORGET = 0.005;
 /** Sound earlier than the picture is noticed sooner than sound that is late. */
 const EARLY_MS = -15;
-const LATE_MS = 20;
+/** Behind the picture by more than this, a gap now and then is the smaller evil. */
+const LATE_MS = 42;
+/** Below that, so much is left alone, so that the target does not swing. */
+const CALM_MS = 12;
+/**
+ * How much the device may hold back, best first: 0 was seen to mean 11 ms and "interactive" 42 ms. At 0 the sound
+ * thread must wake 375 times a second; a machine that cannot do that falls behind, and gets the second one.
+ */
+const LATENCY_HINTS = [0, "interactive"];
+const OPUS = { codec: "opus", sampleRate: RATE, numberOfChannels: 2 };
+/** Packets in the decoder, and packets that the sound thread has not taken yet, at most; 10 ms each. */
+const BEHIND = 10;
+const UNHEARD = 40;
+const SLOW_WINDOW_MS = 3000;
+const SLOW_PART = 0.95;
 const DEBUG_SECONDS = 5;
 
 /**
  * The buffer's next target in milliseconds, decided ten times a second.
  *
- * `floorMs` is what the network's unevenness needs; sound that runs ahead of the picture is held back above it.
+ * `floorMs` is what the network's unevenness needs. Sound that runs ahead of the picture is held back above it, and
+ * sound that would run far behind gets less than it.
  */
 export function nextTarget({ targetMs, floorMs, skewMs }) {
-  let wanted = targetMs;
-  if (skewMs !== null && skewMs < EARLY_MS) wanted += Math.min(10, (EARLY_MS - skewMs) / 2);
-  else if (skewMs !== null && skewMs > LATE_MS) wanted -= 2;
-  return Math.max(floorMs, Math.min(wanted, MOST_MS + 200));
+  const skew = skewMs ?? 0;
+  if (skew > LATE_MS) return Math.max(LEAST_MS, targetMs - 3);
+  if (skew > LATE_MS - CALM_MS && targetMs < floorMs) return targetMs;
+  if (skew < EARLY_MS) return Math.min(MOST_HELD_MS, targetMs + Math.min(10, (EARLY_MS - skew) / 2));
+  return targetMs + Math.sign(floorMs - targetMs) * Math.min(1, Math.abs(floorMs - targetMs));
 }
 
 /** What the network's unevenness needs: more after each late packet, slowly less when there are none. */
@@ -38,8 +55,11 @@ export class Sound {
   #node = null;
   #decoder = null;
   #starting = false;
+  #hints = matchMedia("(hover: none)").matches ? LATENCY_HINTS.slice(1) : LATENCY_HINTS; // phones crackle at 0
+  #pace = null; // { at, ms }: where the sound thread was, to see whether it keeps up
   #report = null;
   #underruns = 0;
+  #posted = 0; // packets given to the sound thread
   #targetMs = START_MS;
   #floorMs = START_MS;
   #skewMs = null;
@@ -85,6 +105,8 @@ export class Sound {
   receive({ capture_us: captureUs, data }) {
     if (!this.#node || !this.running) return; // old sound is of no use later
     if (this.#decoder?.state !== "configured") this.#openDecoder();
+    if (this.#decoder.decodeQueueSize > BEHIND) this.#forgetQueue();
+    if (this.#posted - (this.#report?.totals.packets ?? this.#posted) > UNHEARD) return;
     this.#decoder.decode(new EncodedAudioChunk({ type: "key", timestamp: captureUs, duration: 10_000, data }));
   }
 
@@ -106,6 +128,9 @@ export class Sound {
   get state() {
     return {
       context: this.#context?.state ?? "none",
+      latencyHint: this.#hints[0],
+      decoding: this.#decoder?.decodeQueueSize ?? 0,
+      unheard: this.#posted - (this.#report?.totals.packets ?? 0),
       targetMs: this.#targetMs,
       floorMs: this.#floorMs,
       levelMs: this.#report?.levelMs ?? null,
@@ -124,9 +149,10 @@ export class Sound {
   }
 
   async #open() {
-    const context = new AudioContext({ sampleRate: RATE, latencyHint: 0 }); // 0: as little as the device can
+    const context = new AudioContext({ sampleRate: RATE, latencyHint: this.#hints[0] });
     this.#context = context;
-    context.onstatechange = () => this.onBlocked(context.state === "suspended");
+    this.#pace = null;
+    context.onstatechange = () => context === this.#context && this.onBlocked(context.state === "suspended");
     await context.audioWorklet.addModule(new URL("audio-worklet.js", import.meta.url));
     const node = new AudioWorkletNode(context, "tenku-player", {
       numberOfInputs: 0,
@@ -135,9 +161,18 @@ export class Sound {
     });
     this.#gain = new GainNode(context, { gain: this.muted ? 0 : this.volume });
     node.connect(this.#gain).connect(context.destination);
-    node.port.onmessage = ({ data }) => (data.heard ? this.#keep(this.#heard, data.heard) : this.#reported(data));
+    node.port.onmessage = ({ data }) => {
+      if (data.heard) this.#keep(this.#heard, data.heard);
+      else if (node === this.#node) this.#reported(data);
+    };
     this.#node = node;
     this.onBlocked(context.state === "suspended");
+  }
+
+  /** Like the picture's, this decoder does not catch up by itself; old sound is not worth decoding. */
+  #forgetQueue() {
+    this.#decoder.reset();
+    this.#decoder.configure(OPUS);
   }
 
   #openDecoder() {
@@ -145,10 +180,11 @@ export class Sound {
       output: (sound) => this.#play(sound),
       error: (error) => console.warn("The sound decoder failed:", error.message),
     });
-    this.#decoder.configure({ codec: "opus", sampleRate: RATE, numberOfChannels: 2 });
+    this.#decoder.configure(OPUS);
   }
 
   #play(sound) {
+    if (!this.#node) return sound.close();
     const channel = (planeIndex) => {
       const samples = new Float32Array(sound.numberOfFrames);
       sound.copyTo(samples, { planeIndex, format: "f32-planar" });
@@ -157,11 +193,35 @@ export class Sound {
     const left = channel(0);
     const right = sound.numberOfChannels > 1 ? channel(1) : left.slice();
     if (this.debug) this.#keep(this.#decoded, left.slice());
+    this.#posted += 1;
     this.#node.port.postMessage({ captureUs: sound.timestamp, left, right }, [left.buffer, right.buffer]);
     sound.close();
   }
 
+  /** Whether the sound thread is slower than the clock; decided every few seconds while it runs. */
+  #tooSlow({ at }) {
+    const ms = performance.now();
+    if (this.#pace === null || !this.running) this.#pace = { at, ms };
+    const passedMs = ms - this.#pace.ms;
+    if (passedMs < SLOW_WINDOW_MS) return false;
+    const part = ((at - this.#pace.at) * 1000) / passedMs;
+    this.#pace = { at, ms };
+    return part < SLOW_PART;
+  }
+
+  async #reopenSlower() {
+    this.#hints = this.#hints.slice(1);
+    this.#node = null;
+    this.#report = null;
+    this.#underruns = 0;
+    this.#posted = 0;
+    this.#floorMs = START_MS;
+    await this.#context.close();
+    await this.#open();
+  }
+
   #reported(report) {
+    if (this.#hints.length > 1 && this.#tooSlow(report)) return void this.#reopenSlower();
     const underruns = report.totals.underruns - this.#underruns;
     this.#underruns = report.totals.underruns;
     this.#report = report;
