@@ -252,3 +252,18 @@ def test_before_anything_is_known_it_asks_for_a_picture_of_full_size() -> None:
     first = RateControl(MAXIMUM).decide(0)
     assert first.size == MAXIMUM.size
     assert first.bitrate_kbps < MAXIMUM.bitrate_kbps
+
+
+def test_a_busy_machine_on_a_clear_network_keeps_its_picture() -> None:
+    """Acknowledgements that come late for want of a processor say nothing about the line."""
+    control = RateControl(MAXIMUM)
+    for number in range(1, 600):
+        now_us = number * 16_667
+        control.network(clear=True)
+        control.machines(waited_us=80_000)
+        control.sent(number, size_bytes=15_000, now_us=now_us)
+        if number % 8 == 0:  # The browser gets to it every now and then, and takes all at once.
+            control.acked(number, queue=0, now_us=now_us + 90_000)
+        control.decide(now_us)
+    assert control.decide(600 * 16_667).bitrate_kbps >= MAXIMUM.bitrate_kbps * 0.4
+    assert control.decide(600 * 16_667).size == MAXIMUM.size

@@ -156,6 +156,7 @@ class Connection:
 
     def _measure(self, shown: Shown, sent: Departure, now_us: int) -> None:
         shown_us = shown.received_us + shown.shown_us
+        self.rate.machines(waited_us=sent.send_us - sent.encode_end_us + shown.shown_us)
         row = Row(
             slot=self.place.slot,
             number=shown.frame,

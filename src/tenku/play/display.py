@@ -39,6 +39,10 @@ class Encoder:
     hardware: bool
     reason: str
 
+    def sentence(self) -> str:
+        """What was chosen and why."""
+        return f"Encoder: {self.name}, because {self.reason}."
+
 
 def load_pixelflux() -> Any:
     """The pixelflux module. Raises MachineError that names the missing library where it does not load."""

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 from tenku.play.model import Quality, Size
 
-BITS_PER_PIXEL = 0.05
-"""Below this a game's picture in H.264 looks worse than a smaller one scaled up."""
+BITS_PER_PIXEL = 0.03
+"""Below this a game's picture in H.264 looks worse than one with fewer frames, or a smaller one scaled up."""
 UP_MARGIN = 1.3
 """A better step must fit with this margin, so that a bitrate that wavers does not make the size waver."""
 SIZE_DOWN_REST_US = 1_000_000
@@ -20,7 +20,9 @@ FPS_UP_REST_US = 1_000_000
 STEPS = (
     (1.0, 60),
     (1.0, 45),
-    (0.75, 60),
+    # Frames go before size: without a GPU the compositor makes a picture smaller by leaving pixels out, and then
+    # nobody can read a menu.
+    (1.0, 30),
     (0.75, 45),
     (0.5, 60),
     (0.5, 45),

@@ -54,7 +54,7 @@ class Parts:
         program: absolute path of the game's program.
         run: private folder of the session.
         on_line: told each line that the game prints.
-        report: told what became of the recording.
+        report: told what was chosen, and what became of the recording.
     """
 
     def __init__(
@@ -94,6 +94,8 @@ class Parts:
     async def start(self, quality: Quality, events: Events) -> None:
         """Start everything, the game last. Raises TenkuError; `close` ends what was started."""
         socket = self.display.open()
+        if self.display.encoder is not None:
+            self._report(self.display.encoder.sentence())
         self.display.start(quality, on_frame=events.frame, on_cursor=events.cursor, on_clipboard=events.clipboard)
         around = graphics_surroundings()
         around |= await self._open_screen(socket)

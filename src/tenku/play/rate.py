@@ -26,6 +26,10 @@ BLIND_FALLS = 4
 STANDING_US = 120_000
 CLEAR_US = 3_000_000
 """How long frames may come late over a network that holds nothing back before the bitrate falls all the same."""
+BUSY_US = 20_000
+"""A frame that waits longer than this in the two machines, outside the encoder, waits for a busy processor."""
+BUSY_SHARE = 0.1
+"""Weight of the newest frame in the mean of those waits."""
 CALM_US = 200_000
 HOLD_US = 5_000_000
 HOLD_MOST_US = 40_000_000
@@ -86,16 +90,21 @@ class RateControl:
         self._changed_us = 0
         self._blind_falls = 0
         self._clear = False
+        self._waited_us = 0.0
         self._quality = self._as_quality(0)
 
     def network(self, *, clear: bool) -> None:
         """Whether the transport knows that the network holds nothing back.
 
         Frames that come late all the same wait for a busy machine at one end. Fewer bits would not help it, and the
-        picture would suffer for nothing. It may be wrong where something forwards the connection, so it is believed
-        for a while only.
+        picture would suffer for nothing. It may be wrong where something forwards the connection, so without a
+        machine that is seen to be busy it is believed for a while only.
         """
         self._clear = clear
+
+    def machines(self, *, waited_us: int) -> None:
+        """A shown frame waited so long in the server's and the browser's machine, for sending, decoding, drawing."""
+        self._waited_us += BUSY_SHARE * (waited_us - self._waited_us)
 
     def sent(self, number: int, *, size_bytes: int, now_us: int) -> None:
         """A frame was handed to the transport."""
@@ -157,7 +166,7 @@ class RateControl:
         return late >= 3 and late > LATE_SHARE * (late + on_time)
 
     def _fall(self, trouble: _Trouble, queued: bool, now_us: int) -> None:
-        if self._clear and now_us - trouble.since_us < CLEAR_US:
+        if self._clear and (self._waited_us > BUSY_US or now_us - trouble.since_us < CLEAR_US):
             return
         carries_kbps = self._line.pressed_kbps(since_us=trouble.since_us - 2 * TICK_US, longer_than_us=self._frame_us())
         if carries_kbps is None:

@@ -59,6 +59,11 @@ export class Sound {
   #pace = null; // { at, ms }: where the sound thread was, to see whether it keeps up
   #report = null;
   #underruns = 0;
+  /**
+   * Capture times of the packets inside the decoder, which gives back one block of samples for each. Its own
+   * timestamps only count samples from the first packet on (Chromium does), and so lose every gap.
+   */
+  #capturesUs = [];
   #posted = 0; // packets given to the sound thread
   #targetMs = START_MS;
   #floorMs = START_MS;
@@ -105,8 +110,9 @@ export class Sound {
   receive({ capture_us: captureUs, data }) {
     if (!this.#node || !this.running) return; // old sound is of no use later
     if (this.#decoder?.state !== "configured") this.#openDecoder();
-    if (this.#decoder.decodeQueueSize > BEHIND) this.#forgetQueue();
+    if (this.#capturesUs.length > BEHIND) this.#forgetQueue();
     if (this.#posted - (this.#report?.totals.packets ?? this.#posted) > UNHEARD) return;
+    this.#capturesUs.push(captureUs);
     this.#decoder.decode(new EncodedAudioChunk({ type: "key", timestamp: captureUs, duration: 10_000, data }));
   }
 
@@ -171,11 +177,13 @@ export class Sound {
 
   /** Like the picture's, this decoder does not catch up by itself; old sound is not worth decoding. */
   #forgetQueue() {
+    this.#capturesUs = [];
     this.#decoder.reset();
     this.#decoder.configure(OPUS);
   }
 
   #openDecoder() {
+    this.#capturesUs = [];
     this.#decoder = new AudioDecoder({
       output: (sound) => this.#play(sound),
       error: (error) => console.warn("The sound decoder failed:", error.message),
@@ -184,7 +192,8 @@ export class Sound {
   }
 
   #play(sound) {
-    if (!this.#node) return sound.close();
+    const captureUs = this.#capturesUs.shift();
+    if (!this.#node || captureUs === undefined) return sound.close();
     const channel = (planeIndex) => {
       const samples = new Float32Array(sound.numberOfFrames);
       sound.copyTo(samples, { planeIndex, format: "f32-planar" });
@@ -194,7 +203,7 @@ export class Sound {
     const right = sound.numberOfChannels > 1 ? channel(1) : left.slice();
     if (this.debug) this.#keep(this.#decoded, left.slice());
     this.#posted += 1;
-    this.#node.port.postMessage({ captureUs: sound.timestamp, left, right }, [left.buffer, right.buffer]);
+    this.#node.port.postMessage({ captureUs, left, right }, [left.buffer, right.buffer]);
     sound.close();
   }
 
