@@ -85,6 +85,7 @@ PURE = (
     "play/seat.py",
     "play/stages.py",
     "play/typing_keys.py",
+    "play/xwire.py",
     "unit/cgroups.py",
     "unit/environment.py",
     "unit/sandbox.py",

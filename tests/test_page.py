@@ -248,7 +248,7 @@ def test_retrying_waits_longer_and_longer_and_then_stops(play: Open) -> None:
     page, _server = play()
     delays = page.evaluate(
         """(async () => {
-            const { retryDelay } = await import("/static/retry.js");
+            const { retryDelay } = await import("/static/connection.js");
             const delays = [];
             let lostMs = 0;
             for (let attempt = 0; ; attempt++) {

@@ -19,6 +19,9 @@ SCOPE_KEY = "tenku.websocket"
 SIOCOUTQNSD = 0x894B
 """Linux: bytes in a TCP socket's queue that were not sent even once."""
 TCP_NOTSENT_LOWAT = 25
+SIOCOUTQ = 0x5411
+"""Linux: bytes that were not acknowledged yet."""
+MOMENT_US = 250_000
 TCP_INFO_BYTES = 152
 RTT_AT, MIN_RTT_AT = 68, 148
 """Where Linux's `struct tcp_info` (linux/tcp.h) holds tcpi_rtt and tcpi_min_rtt, in microseconds."""
@@ -45,7 +48,8 @@ class WebSocketTransport:
         protocol: Any = websocket.scope[SCOPE_KEY]
         self._protocol: DirectProtocol = protocol
         self._socket: socket.socket | None = self._protocol.transport.get_extra_info("socket")
-        self._unsent = array.array("i", [0])
+        self._answer = array.array("i", [0])
+        self._empty_us = -MOMENT_US
         self._proxied = any(name in websocket.headers for name in FORWARDED)
         if self._socket is not None and self._socket.family in (socket.AF_INET, socket.AF_INET6):
             self._socket.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_LIMIT)
@@ -61,15 +65,20 @@ class WebSocketTransport:
 
     def backlog(self) -> int:
         """Bytes that have not left this machine."""
-        return self._protocol.transport.get_write_buffer_size() + self._kernel_backlog()
+        return self._protocol.transport.get_write_buffer_size() + self._asked_kernel(SIOCOUTQNSD)
 
-    def network_clear(self) -> bool:
-        """Whether the kernel sees no queue: its own round trips, which no busy browser delays, are near the least.
+    def network_clear(self, now_us: int) -> bool:
+        """Whether the kernel sees no queue, which no busy browser delays: the other kernel has everything that was
+        sent, or had a moment ago; or it answers about as soon as it ever did.
 
         A proxy in between is as far as the kernel sees, so behind one nothing is known.
         """
         if self._proxied or self._socket is None:
             return False
+        if self._asked_kernel(SIOCOUTQ) == 0:
+            self._empty_us = now_us
+        if now_us - self._empty_us < MOMENT_US:
+            return True
         info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
         if len(info) < TCP_INFO_BYTES:  # An older kernel tells less.
             return False
@@ -86,10 +95,10 @@ class WebSocketTransport:
         # A browser that does not answer the close frame must not hold its place.
         self._protocol.loop.call_later(2.0, self._protocol.transport.close)
 
-    def _kernel_backlog(self) -> int:
-        if self._socket is None:
-            return 0
-        with contextlib.suppress(OSError):  # Not every kind of socket tells.
-            fcntl.ioctl(self._socket.fileno(), SIOCOUTQNSD, self._unsent)
-            return self._unsent[0]
+    def _asked_kernel(self, question: int) -> int:
+        """How many bytes the kernel holds of this connection; 0 where the socket does not tell."""
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                fcntl.ioctl(self._socket.fileno(), question, self._answer)
+                return self._answer[0]
         return 0

@@ -93,7 +93,7 @@ class Connection:
         """Send a frame, or say why it was dropped."""
         size = len(frame.data)
         backlog = self._transport.backlog()
-        self.rate.network(clear=backlog == 0 and self._transport.network_clear())
+        self.rate.network(clear=backlog == 0 and self._transport.network_clear(now_us))
         decision = self.delivery.frame(
             frame.number,
             reference=frame.reference,

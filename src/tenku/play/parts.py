@@ -25,6 +25,7 @@ from tenku.play.pads.choose import GamePads
 from tenku.play.ports import Recorder, SoundSource
 from tenku.play.settings import DisplayKind, PlaySettings
 from tenku.play.sound import NoSound
+from tenku.play.xclipboard import XClipboard
 from tenku.play.xserver import XServer
 from tenku.unit.abilities import Abilities
 from tenku.unit.exit import Exit
@@ -88,6 +89,7 @@ class Parts:
         self._report = report
         self._home = home_of(manifest, settings)
         self._xserver: XServer | None = None
+        self._xclipboard: XClipboard | None = None
         self._game: Process | None = None
         self._told: set[str] = set()
 
@@ -98,7 +100,7 @@ class Parts:
             self._report(self.display.encoder.sentence())
         self.display.start(quality, on_frame=events.frame, on_cursor=events.cursor, on_clipboard=events.clipboard)
         around = graphics_surroundings()
-        around |= await self._open_screen(socket)
+        around |= await self._open_screen(socket, events)
         around |= await self._open_sound(events)
         around |= await self._open_pads(events)
         if self._recorder is not None:
@@ -124,6 +126,8 @@ class Parts:
             self._report(await asyncio.to_thread(self._recorder.finish))
         await self.pads.close()
         await self._sound.close()
+        if self._xclipboard is not None:
+            await self._xclipboard.close()
         if self._xserver is not None:
             await self._xserver.close()
         self.display.close()
@@ -136,6 +140,12 @@ class Parts:
             self._recorder.frame(item)
         else:
             self._recorder.sound(item)
+
+    def offer_clipboard(self, text: str) -> None:
+        """Let the game paste this text, whichever clipboard it looks in."""
+        self.display.offer_clipboard(text)
+        if self._xclipboard is not None:
+            self._xclipboard.offer(text)
 
     def windows(self) -> int:
         """How many windows the game has opened."""
@@ -155,12 +165,25 @@ class Parts:
         self._told.update(new)
         return new
 
-    async def _open_screen(self, socket: Path) -> Surroundings:
+    async def _open_screen(self, socket: Path, events: Events) -> Surroundings:
         if self._choice.kind is DisplayKind.WAYLAND:
             return wayland_surroundings(socket)
-        self._xserver = XServer(self._run, wayland=socket, abilities=self._abilities)
+        self._xserver = XServer(
+            self._run, wayland=socket, shared_memory=not self._settings.sandbox, abilities=self._abilities
+        )
         await self._xserver.start()
+        await self._open_xclipboard(self._xserver, events)
         return x11_surroundings(self._xserver.display, self._xserver.authority)
+
+    async def _open_xclipboard(self, server: XServer, events: Events) -> None:
+        clipboard = XClipboard(server.display, server.authority, on_text=events.clipboard)
+        try:
+            await clipboard.start()
+        except MachineError as error:
+            # A game without copy and paste is better than none.
+            events.notice(error.sentence())
+            return
+        self._xclipboard = clipboard
 
     async def _open_sound(self, events: Events) -> Surroundings:
         try:

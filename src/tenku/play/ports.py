@@ -17,7 +17,7 @@ class Transport(Protocol):
     def backlog(self) -> int:
         """Bytes handed over that have not left this machine yet. Not 0 means: the next frame would be late."""
 
-    def network_clear(self) -> bool:
+    def network_clear(self, now_us: int) -> bool:
         """Whether it is known that the network between here and the browser holds nothing back just now."""
 
     def close(self, code: int, reason: str) -> None:
@@ -65,7 +65,8 @@ class Display(Protocol):
 
     def type_text(self, text: str) -> None: ...
 
-    def offer_clipboard(self, text: str) -> None: ...
+    def offer_clipboard(self, text: str) -> None:
+        """Let Wayland clients paste this text."""
 
 
 class SoundSource(Protocol):

@@ -26,7 +26,7 @@ BLIND_FALLS = 4
 STANDING_US = 120_000
 CLEAR_US = 3_000_000
 """How long frames may come late over a network that holds nothing back before the bitrate falls all the same."""
-BUSY_US = 20_000
+BUSY_US = 12_000
 """A frame that waits longer than this in the two machines, outside the encoder, waits for a busy processor."""
 BUSY_SHARE = 0.1
 """Weight of the newest frame in the mean of those waits."""

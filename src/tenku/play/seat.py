@@ -1,5 +1,7 @@
 """The game's one keyboard, mouse and four gamepads, and the players whose input goes into them."""
 
+from collections.abc import Callable
+
 from tenku.play.hands import BUTTONS, Hands, PadPlaces, Press
 from tenku.play.model import ConnectionId, Size, Slot
 from tenku.play.ports import Display, Pads
@@ -27,12 +29,14 @@ class Seat:
 
     Args:
         size: the game's own size in pixels.
+        offer_clipboard: lets the game paste a text.
     """
 
-    def __init__(self, display: Display, pads: Pads, *, size: Size) -> None:
+    def __init__(self, display: Display, pads: Pads, *, size: Size, offer_clipboard: Callable[[str], None]) -> None:
         self._display = display
         self._pads = pads
         self._size = size
+        self._offer_clipboard = offer_clipboard
         self._hands = Hands()
         self._pad_places = PadPlaces()
 
@@ -56,7 +60,7 @@ class Seat:
             case TypeText(text=text):
                 self._display.type_text(text)
             case ClipboardFromBrowser(text=text):
-                self._display.offer_clipboard(text)
+                self._offer_clipboard(text)
             case ReleaseAll():
                 self.let_go(connection)
             case _:

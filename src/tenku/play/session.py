@@ -81,7 +81,7 @@ class Session:
         self._tasks: list[asyncio.Task[None]] = []
         self.audience = Audience(
             display=parts.display,
-            seat=Seat(parts.display, parts.pads, size=best.size),
+            seat=Seat(parts.display, parts.pads, size=best.size, offer_clipboard=parts.offer_clipboard),
             links=self.links,
             roster=Roster(reconnect_s=settings.reconnect_s, max_viewers=settings.max_viewers),
             new_connection=self._new_connection,

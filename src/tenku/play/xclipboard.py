@@ -53,7 +53,9 @@ class XClipboard:
         self._changed: OwnerChanged | None = None
         self._pause: asyncio.TimerHandle | None = None
         self._turn = 0
-        self._asked: tuple[Delivered, list[int]] | None = None  # the answer that is waited for, and what to ask for next
+        self._asked: tuple[Delivered, list[int]] | None = (
+            None  # the answer that is waited for, and what to ask for next
+        )
         self._unread = 0
 
     async def start(self) -> None:
@@ -92,6 +94,10 @@ class XClipboard:
         self._offered = data
         self._send(xwire.own_selection(self._window, self._atoms["CLIPBOARD"]))
 
+    def unsent(self) -> int:
+        """Bytes that wait for the server to read them."""
+        return self._writer.transport.get_write_buffer_size() if self._writer else 0
+
     # --- the connection ---
 
     async def _connect(self) -> None:
@@ -110,11 +116,12 @@ class XClipboard:
         self._send(xwire.create_window(self._window, parent=screen.root))
         self._send(xwire.watch_selection(opcode, self._window, self._atoms["CLIPBOARD"]))
 
-    def _send(self, data: bytes) -> None:
-        if self._writer is None or self._writer.is_closing():
-            return
-        if self._writer.transport.get_write_buffer_size() <= MOST_UNSENT:
-            self._writer.write(data)
+    def _send(self, data: bytes) -> bool:
+        """Send, never wait; whether it was sent."""
+        if self._writer is None or self._writer.is_closing() or self.unsent() > MOST_UNSENT:
+            return False
+        self._writer.write(data)
+        return True
 
     async def _ask_server(self, request: bytes) -> Reply:
         """Only while connecting: nothing else has been asked then."""
@@ -134,6 +141,7 @@ class XClipboard:
         with contextlib.suppress(OSError, EOFError):
             while True:
                 self._take(await self._next())
+                await asyncio.sleep(0)  # A client that never stops asking takes turns with all else.
 
     def _take(self, said: Message | None) -> None:
         match said:
@@ -171,9 +179,7 @@ class XClipboard:
         box = BOXES[self._turn % len(BOXES)]
         self._asked = (Delivered(box, time), targets[1:])
         self._send(
-            xwire.convert_selection(
-                self._window, self._atoms["CLIPBOARD"], target=targets[0], property_=box, time=time
-            )
+            xwire.convert_selection(self._window, self._atoms["CLIPBOARD"], target=targets[0], property_=box, time=time)
         )
 
     def _delivered(self, answer: Delivered) -> None:
@@ -182,9 +188,10 @@ class XClipboard:
         awaited, more = self._asked
         if answer == awaited:
             self._asked = None
-            self._unread += 1
-            self._send(xwire.get_property(self._window, answer.property, most=MOST_BYTES))
-            self._send(xwire.delete_property(self._window, answer.property))
+            self._unread += self._send(
+                xwire.get_property(self._window, answer.property, most=MOST_BYTES)
+                + xwire.delete_property(self._window, answer.property)
+            )
         elif answer == Delivered(xwire.NONE, awaited.time):
             self._asked = None
             if more:

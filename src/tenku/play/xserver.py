@@ -19,9 +19,12 @@ class XServer:
     Args:
         run: private folder of the session.
         wayland: the compositor's socket.
+        shared_memory: whether clients may share memory with it. Games in a sandbox have their own name space of
+            shared memory, in which the same number may be somebody else's picture.
     """
 
-    def __init__(self, run: Path, *, wayland: Path, abilities: Abilities) -> None:
+    def __init__(self, run: Path, *, wayland: Path, shared_memory: bool, abilities: Abilities) -> None:
+        self._shared_memory = shared_memory
         self._run = run
         self._abilities = abilities
         self._wayland = wayland
@@ -60,12 +63,17 @@ class XServer:
     def _spec(self, report: int) -> LaunchSpec:
         return LaunchSpec(
             name="Xwayland",
-            # -noreset: it must outlive a launcher that ends before the game's own window opens.
-            command=("Xwayland", "-displayfd", str(report), "-auth", str(self.authority), "-noreset", "-shm"),
+            command=("Xwayland", *self._options(report)),
             env={"WAYLAND_DISPLAY": str(self._wayland), "XDG_RUNTIME_DIR": str(self._run)},
             home=self._run,
             helper=True,
         )
+
+    def _options(self, report: int) -> tuple[str, ...]:
+        # -noreset: it must outlive a launcher that ends before the game's own window opens.
+        # -shm: pictures go to the compositor through memory, since without a GPU there is nothing better.
+        options = ("-displayfd", str(report), "-auth", str(self.authority), "-noreset", "-shm")
+        return options if self._shared_memory else (*options, "-extension", "MIT-SHM")
 
 
 async def _read_line(fd: int) -> str:

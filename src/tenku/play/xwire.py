@@ -9,7 +9,8 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-COOKIE_NAME = b"MIT-MAGIC-COOKIE-1"
+from tenku.play.xauthority import NAME
+
 NONE, CURRENT_TIME = 0, 0
 ATOM, INTEGER, STRING = 4, 19, 31
 """Atoms that every server has from its start."""
@@ -79,8 +80,8 @@ Message = Reply | OwnerChanged | Wanted | Delivered
 
 def hello(cookie: bytes) -> bytes:
     """The first bytes of a connection: little-endian, protocol 11.0, and the cookie."""
-    head = struct.pack("<BxHHHHxx", ord("l"), 11, 0, len(COOKIE_NAME), len(cookie))
-    return head + _padded(COOKIE_NAME) + _padded(cookie)
+    head = struct.pack("<BxHHHHxx", ord("l"), 11, 0, len(NAME), len(cookie))
+    return head + _padded(NAME) + _padded(cookie)
 
 
 def setup_rest(head: bytes) -> int:

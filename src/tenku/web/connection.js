@@ -2,8 +2,8 @@
 
 import { Close, Hello, Ping, Pong, Welcome, decode } from "./protocol.js";
 import { nowUs } from "./clock.js";
-import { retryDelay } from "./retry.js";
 
+const DELAYS_MS = [100, 300, 700, 1500, 3000, 5000];
 const PING_MS = 1000;
 const FIRST_PINGS_MS = [0, 40, 80, 160, 320];
 /** Nothing heard for this long, though pings went out: the network is gone, whatever the socket says. */
@@ -11,6 +11,18 @@ const SILENCE_MS = 6000;
 const KEEP_MS = 60_000;
 /** So many messages wait for a handler at most. */
 const UNHEARD = 64;
+
+/**
+ * How long to wait before the next try, in milliseconds; null when it is time to give up.
+ *
+ * `attempt` counts the tries since the connection was lost, from 0; `lostMs` is how long ago that was and `keepMs`
+ * how long the session keeps the player's place.
+ */
+export function retryDelay({ attempt, lostMs, keepMs }) {
+  if (lostMs >= keepMs) return null;
+  const delay = DELAYS_MS[Math.min(attempt, DELAYS_MS.length - 1)];
+  return Math.min(delay, Math.max(0, keepMs - lostMs));
+}
 
 /** The session's WebSocket, seen from the address of this page. */
 export function sessionUrl(page = location) {

@@ -16,7 +16,7 @@ const NO_SOUND = Sound.possible
   ? "No sound: the browser could not open a loudspeaker. Reload the page when one is there."
   : "No sound: AudioDecoder is missing in this browser (Safari has it from version 26).";
 
-export function furnishRoom({ connection, stats, session, debug, onLeave }) {
+export function furnishRoom({ connection, stats, leave, debug }) {
   const notices = new Notices({ root: byId("notices") });
   const panel = byId("panel");
   const sound = new Sound({
@@ -45,7 +45,7 @@ export function furnishRoom({ connection, stats, session, debug, onLeave }) {
       toolbar.press("overlay", overlay.shown);
     },
     people: () => showPanel(panel.hidden),
-    leave: onLeave,
+    leave,
     tools: () => toolbar.focus(),
   };
   const toolbar = new Toolbar({ root: byId("bar"), handle: byId("handle"), actions, onDone: () => panel.hidden && seat.focus() });

@@ -1,4 +1,4 @@
-// The card over the picture: loading, waiting for the connection, the end.
+// The card over the picture. play.html brings the first one, for loading.
 
 const FADE_MS = 250;
 
@@ -16,10 +16,9 @@ export class Screens {
     this.progress = part("progress");
   }
 
-  /** The game is known, its picture not yet. */
-  loading(game) {
-    this.title.textContent = game;
-    this.text.textContent = "The picture is on its way…";
+  /** Whether a screen of this kind is up. */
+  shows(kind) {
+    return !this.root.hidden && this.root.classList.contains(kind);
   }
 
   hide() {

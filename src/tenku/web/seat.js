@@ -3,6 +3,7 @@
 import { Clipboard } from "./clipboard.js";
 import { CursorPainter } from "./cursor.js";
 import { Gamepads } from "./gamepads.js";
+import { Inputs } from "./inputs.js";
 import { Keyboard } from "./keyboard.js";
 import { Pads } from "./pads.js";
 import { Pointer } from "./pointer.js";
@@ -17,7 +18,9 @@ const GESTURES = ["pointerup", "mousedown", "keydown", "touchend"];
 const byId = (id) => document.getElementById(id);
 
 /** Put the player at the game; returns what is told of every connection. */
-export function takeSeat({ connection, inputs, session, room }) {
+export function takeSeat({ connection, clock, stats, video, session, room }) {
+  const inputs = new Inputs({ connection, clock, stats });
+  video.inputs = inputs;
   const stage = byId("stage");
   const canvas = byId("picture");
   const gameSize = () => session.welcome ?? { width: 1280, height: 720 };
@@ -70,6 +73,7 @@ export function takeSeat({ connection, inputs, session, room }) {
   keepAwake();
   return {
     welcome(about) {
+      inputs.allowed = about.role === "player";
       room.welcome(about);
       pads.repeat();
       if (document.activeElement === document.body) typing.focus();

@@ -26,10 +26,12 @@ export class Video {
   #failures = 0;
   #connectionNumber = 0;
   #firstPictureSeen = false;
+  /** The player's inputs, once there is a seat. */
+  inputs = null;
 
   /** `skewMs(captureUs)` says how far the sound runs behind a picture, or null. */
-  constructor({ canvas, connection, clock, stats, inputs, skewMs, onFirstPicture, onHopeless }) {
-    Object.assign(this, { canvas, connection, clock, stats, inputs, skewMs, onFirstPicture, onHopeless });
+  constructor({ canvas, connection, clock, stats, skewMs, onFirstPicture, onHopeless }) {
+    Object.assign(this, { canvas, connection, clock, stats, skewMs, onFirstPicture, onHopeless });
     // No alpha: nothing lies under the picture. Desynchronized: no extra frame in the browser's compositor.
     this.#context = canvas.getContext("2d", { alpha: false, desynchronized: true });
   }
@@ -180,7 +182,7 @@ export class Video {
       });
     }
     if (skew !== null) stages.skew = skew;
-    const inputToShown = this.inputs.shown(picture.input_seq, shownUs);
+    const inputToShown = this.inputs?.shown(picture.input_seq, shownUs) ?? null;
     if (inputToShown !== null) stages.inputToShown = inputToShown;
     this.stats.shown(stages, shownUs / 1000);
   }
