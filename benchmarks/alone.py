@@ -1,8 +1,11 @@
 """What is asked of Tenku alone: the first picture, memory, and two sessions side by side."""
 
+import csv
+import io
 import os
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -62,6 +65,23 @@ def memory(*, seconds: float, every_s: float = 2) -> Memory:
                 resident.append(processes.resident_mb(pid))
                 proportional.append(processes.proportional_mb(pid))
     return Memory(resident, proportional, seconds)
+
+
+def skews(*, seconds: float) -> list[float]:
+    """Milliseconds between sound and picture, frame by frame, as the page measured them while a tone played."""
+    with (
+        scratch() as folder,
+        tenku.stream(folder, tone=True) as stream,
+        browser.chromium() as chromium,
+        browser.watcher(chromium) as watcher,
+    ):
+        watcher.open(stream.url)
+        watcher.wait(SETTLE_S)
+        since = time.monotonic()
+        watcher.wait(seconds)
+        with urllib.request.urlopen(f"{stream.url}/frames.csv") as answer:
+            rows = list(csv.DictReader(io.TextIOWrapper(answer)))
+    return [abs(float(row["skew_ms"])) for row in rows if row["skew_ms"] and float(row["at_s"]) >= since]
 
 
 def session_process(stream: Stream) -> int:

@@ -9,7 +9,9 @@ white blocks: whoever sees the picture knows which frame it is.
 """
 
 import argparse
+import array
 import json
+import math
 import os
 import random
 import time
@@ -25,6 +27,7 @@ CODE_BITS = 15  # of the frame's number; one block more makes the number of whit
 STRIP = pygame.Rect(0, 0, BLOCK * (CODE_BITS + 2), BLOCK)  # its last block shows which background it is
 GROUNDS = ((20, 28, 60), (235, 220, 180))
 SEED = 720
+RATE = 48_000  # of the tone, in samples a second
 
 
 def main() -> None:
@@ -32,8 +35,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="The test game of the play benchmark.")
     parser.add_argument("--log", type=Path, required=True, help="file that the JSON lines go to")
     parser.add_argument("--fps", type=int, default=60)
+    parser.add_argument("--tone", action="store_true", help="play a tone all the time")
     arguments = parser.parse_args()
     screen = open_window()
+    if arguments.tone:
+        play_tone()
     with arguments.log.open("a", buffering=1) as log:
         log.write(json.dumps({"event": "start", "pid": os.getpid(), "driver": pygame.display.get_driver()}) + "\n")
         Game(screen, log).run(arguments.fps)
@@ -52,6 +58,13 @@ def open_window() -> pygame.Surface:
         screen = pygame.display.set_mode(SIZE, pygame.NOFRAME)
     pygame.mouse.set_visible(False)
     return screen
+
+
+def play_tone() -> None:
+    """A tone of 440 Hz without an end."""
+    pygame.mixer.init(frequency=RATE, channels=1, buffer=512)
+    samples = array.array("h", (int(8_000 * math.sin(2 * math.pi * 440 * at / RATE)) for at in range(RATE)))
+    pygame.mixer.Sound(buffer=samples.tobytes()).play(loops=-1)
 
 
 class Sprite:

@@ -22,7 +22,7 @@ PEERS: dict[str, Opener] = {
     "selkies webrtc": partial(selkies.stream, "webrtc"),
     "selkies websockets": partial(selkies.stream, "websockets"),
 }
-PARTS = ("compare", "first", "memory", "pair")
+PARTS = ("compare", "first", "skew", "memory", "pair")
 MEMORY_S, LONG_MEMORY_S = 120, 600
 SIZE = (1280, 720)
 BUSY_PERCENT = 5.0
@@ -78,6 +78,10 @@ def run(arguments: argparse.Namespace) -> tuple[list[Row], list[Round], dict[str
         pictures = alone.first_pictures(times=5 if quick else 20)
         details["first_pictures_ms"] = pictures
         rows.append(Row(name="first picture of a page", measured=measure.median(pictures), unit="ms", limit=300))
+    if "skew" in parts:
+        skews = alone.skews(seconds=5 if quick else 20)
+        details["skews_ms"] = skews
+        rows.append(Row(name="sound beside picture, p95", measured=measure.p95(skews), unit="ms", limit=60))
     if "pair" in parts:
         both = alone.pair(seconds=5 if quick else 15)
         details["pair_fps"] = both

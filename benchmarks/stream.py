@@ -38,10 +38,11 @@ class GameLog:
 
     path: Path
 
-    def command(self, *, fps: int = 60) -> list[str]:
+    def command(self, *, fps: int = 60, tone: bool = False) -> list[str]:
         """What starts the game so that it writes here."""
         game = Path(__file__).with_name("game.py")
-        return [sys.executable, "-P", str(game), "--log", str(self.path), "--fps", str(fps)]
+        options = ["--log", str(self.path), "--fps", str(fps), *(["--tone"] if tone else [])]
+        return [sys.executable, "-P", str(game), *options]
 
     def pid(self) -> int:
         """The game's process; 0 while it has not started."""

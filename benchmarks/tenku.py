@@ -13,12 +13,12 @@ BITRATE = "8M"
 
 
 @contextmanager
-def stream(folder: Path, *, fps: int = 60, sound: bool = False) -> Iterator[Stream]:
-    """Tenku streaming the test game; everything is ended afterwards."""
+def stream(folder: Path, *, fps: int = 60, sound: bool = False, tone: bool = False) -> Iterator[Stream]:
+    """Tenku streaming the test game, which may play a tone; everything is ended afterwards."""
     log = GameLog(folder / "game.jsonl")
     game = folder / "game"
     game.mkdir()
-    manifest = {"name": "benchmark", "command": log.command(fps=fps), "sound": sound}
+    manifest = {"name": "benchmark", "command": log.command(fps=fps, tone=tone), "sound": sound or tone}
     (game / "tenku.toml").write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in manifest.items()))
     home = folder / "home"
     home.mkdir()

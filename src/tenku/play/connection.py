@@ -93,7 +93,8 @@ class Connection:
         """Send a frame, or say why it was dropped."""
         size = len(frame.data)
         backlog = self._transport.backlog()
-        self.rate.network(clear=backlog == 0 and self._transport.network_clear(now_us))
+        network_clear = backlog == 0 and self._transport.network_clear(now_us)
+        self.rate.network(clear=network_clear)
         decision = self.delivery.frame(
             frame.number,
             reference=frame.reference,
@@ -101,6 +102,7 @@ class Connection:
             size_bytes=size,
             now_us=now_us,
             backlog=backlog,
+            network_clear=network_clear,
         )
         if isinstance(decision, Drop):
             self._metrics.dropped(decision.reason.value)

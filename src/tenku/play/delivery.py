@@ -15,6 +15,8 @@ UNTRACKED = -2
 DEAD_US = 10_000_000
 """A browser that acknowledged nothing for so long is gone."""
 SLACK_US = 4_000
+BUSY_US = 100_000
+"""For so long a browser may be busy otherwise before frames are kept back from it."""
 LONGEST_FRAME_US = 34_000
 """At few frames a second "one frame of queue" would be long; no more than this is allowed."""
 DECODER_QUEUE_BELIEVED = 12
@@ -112,13 +114,20 @@ class Delivery:
         self._frame_us = min(1_000_000 // fps, LONGEST_FRAME_US)
 
     def frame(
-        self, number: int, *, reference: int, key: bool, size_bytes: int, now_us: int, backlog: int = 0
+        self,
+        number: int,
+        *,
+        reference: int,
+        key: bool,
+        size_bytes: int,
+        now_us: int,
+        backlog: int = 0,
+        network_clear: bool = False,
     ) -> Send | Drop:
-        """What to do with a frame that the encoder has just made. `backlog`: what `Transport.backlog` says."""
+        """What to do with a frame that the encoder has just made; the last two are what the transport says."""
+        stuck = self._stuck_in_browser(now_us) if network_clear else self._stuck(backlog, now_us)
         if self._needs_key and not key:
-            clear = self._stuck(backlog, now_us) is None
-            return Drop(Reason.KEY_FRAME, want_key=clear and self._requests.key(now_us))
-        stuck = self._stuck(backlog, now_us)
+            return Drop(Reason.KEY_FRAME, want_key=stuck is None and self._requests.key(now_us))
         self._late.append(stuck is Reason.LATE)
         if stuck is not None and not self._worth_waiting(reference, key, now_us):
             return self._drop_late(number, stuck, key or reference == UNTRACKED, now_us)
@@ -145,6 +154,16 @@ class Delivery:
         """Why a frame would arrive late, or None."""
         late = backlog > 0 or self._line.overdue_us(now_us) > self._tolerance_us(1)
         if late or (self._line.pending_bytes and self._should_run_empty(now_us)):
+            return Reason.LATE
+        return Reason.DECODER if self._decoder_waits(now_us) > DECODER_QUEUE else None
+
+    def _stuck_in_browser(self, now_us: int) -> Reason | None:
+        """The same where the network holds nothing back: older frames are in the browser's machine already.
+
+        A browser that is short of a processor takes several at once when its turn comes. Waiting for each
+        acknowledgement would leave it idle in its turn, and the player with a few frames a second.
+        """
+        if self._line.overdue_us(now_us) > BUSY_US:
             return Reason.LATE
         return Reason.DECODER if self._decoder_waits(now_us) > DECODER_QUEUE else None
 
