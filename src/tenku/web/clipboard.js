@@ -22,7 +22,8 @@ export class Clipboard {
   /** The player pastes: give the game this text. */
   offer(text) {
     const part = fitting(text);
-    if (part.length < text.length) this.notices.show("The clipboard is too long for the game; the first 60 kB were pasted.");
+    if (part.length < text.length)
+      this.notices.show("The clipboard is too long for the game; the first 60 kB were pasted.");
     this.inputs.send(ClipboardFromBrowser, { text: part });
   }
 

@@ -31,15 +31,13 @@ export function sessionUrl(page = location) {
   return url.href;
 }
 
-/**
- * Sends and receives messages, and says what became of the connection:
- * `onLost({ retryAt, keptUntil })`, `onGone()` when retrying was given up, `onClosed(code, reason)` when the server
- * had a reason to close, `onRefused(status)` when the page itself is not served any more.
- */
+/** Sends and receives messages, and comes back by itself. `hello()` is what the first message says. */
 export class Connection {
   #socket = null;
   #handlers = new Map();
   #unheard = []; // messages that came before anybody listened for them
+  #listener = null;
+  #news = []; // what happened before anybody listened
   #timers = new Set();
   #attempt = 0;
   #lostAt = null;
@@ -47,18 +45,8 @@ export class Connection {
   #welcomed = false;
   keepMs = KEEP_MS;
 
-  constructor({ url, hello, clock, onLost, onGone, onClosed, onRefused }) {
-    this.url = url;
-    this.hello = hello;
-    this.clock = clock;
-    Object.assign(this, { onLost, onGone, onClosed, onRefused });
-    this.on(Pong, (pong) => this.#hearPong(pong));
-    this.on(Welcome, ({ about }) => {
-      this.#welcomed = true;
-      this.#attempt = 0;
-      this.#lostAt = null;
-      this.keepMs = (about.reconnect_s ?? 60) * 1000;
-    });
+  constructor({ url, hello, clock }) {
+    Object.assign(this, { url, hello, clock });
     addEventListener("online", () => this.#hurry());
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#hurry());
   }
@@ -75,6 +63,20 @@ export class Connection {
     const waiting = this.#unheard.filter((unheard) => unheard.message === message);
     this.#unheard = this.#unheard.filter((unheard) => unheard.message !== message);
     for (const { fields } of waiting) handler(fields);
+  }
+
+  /**
+   * Be told what becomes of the connection: `onLost({ retryAt, keptUntil })`, `onGone()` when retrying was given up,
+   * `onClosed(code)` when the server had a reason to close, `onRefused(status)` when the page is not served any more.
+   */
+  listen(listener) {
+    this.#listener = listener;
+    for (const [event, news] of this.#news.splice(0)) listener[event](news);
+  }
+
+  #tell(event, news) {
+    if (this.#listener) this.#listener[event](news);
+    else this.#news.push([event, news]);
   }
 
   get ready() {
@@ -96,15 +98,13 @@ export class Connection {
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
     let opened = false;
-    socket.onopen = async () => {
+    socket.onopen = () => {
       opened = true;
-      const about = await this.hello();
-      if (socket !== this.#socket) return;
-      this.send(Hello, { about });
+      this.send(Hello, { about: this.hello() });
       this.#startPings();
     };
     socket.onmessage = ({ data }) => this.#receive(data);
-    socket.onclose = ({ code, reason }) => socket === this.#socket && this.#closed(code, reason, opened);
+    socket.onclose = ({ code }) => socket === this.#socket && this.#closed(code, opened);
   }
 
   /** Leave for good, until `open` is called. */
@@ -131,6 +131,8 @@ export class Connection {
   #receive(data) {
     this.#heardAt = performance.now();
     const { message, fields } = decode(data);
+    if (message === Pong) return this.#hearPong(fields);
+    if (message === Welcome) this.#hearWelcome(fields);
     const handlers = this.#handlers.get(message);
     if (!handlers) this.#unheard = [...this.#unheard, { message, fields }].slice(-UNHEARD);
     else for (const handler of handlers) handler(fields);
@@ -152,20 +154,27 @@ export class Connection {
     this.clock.hear({ browserUs, serverUs, receivedUs: nowUs() });
   }
 
+  #hearWelcome({ about }) {
+    this.#welcomed = true;
+    this.#attempt = 0;
+    this.#lostAt = null;
+    this.keepMs = (about.reconnect_s ?? 60) * 1000;
+  }
+
   /** Give up a socket that has gone silent: its own close would wait for the network's time-out. */
   #drop() {
     const socket = this.#socket;
     socket.onclose = null;
     socket.close();
-    this.#closed(1006, "", true);
+    this.#closed(1006, true);
   }
 
-  #closed(code, reason, opened) {
+  #closed(code, opened) {
     this.#stop();
     this.#socket = null;
     this.#welcomed = false;
     // A browser that was only silent may simply come back.
-    if (Object.values(Close).includes(code) && code !== Close.SILENT) this.onClosed(code, reason);
+    if (Object.values(Close).includes(code) && code !== Close.SILENT) this.#tell("onClosed", code);
     else this.#waitForRetry(opened);
   }
 
@@ -174,11 +183,11 @@ export class Connection {
     // A refused upgrade shows its reason only to an ordinary request.
     const status = opened ? 0 : await pageStatus(this.url);
     if (this.#socket) return;
-    if (status === 401 || status === 429) return this.onRefused(status);
+    if (status === 401 || status === 429) return this.#tell("onRefused", status);
     const lostMs = performance.now() - this.#lostAt;
     const delay = retryDelay({ attempt: this.#attempt++, lostMs, keepMs: this.keepMs });
-    if (delay === null) return this.onGone();
-    this.onLost({ retryAt: performance.now() + delay, keptUntil: this.#lostAt + this.keepMs });
+    if (delay === null) return this.#tell("onGone");
+    this.#tell("onLost", { retryAt: performance.now() + delay, keptUntil: this.#lostAt + this.keepMs });
     this.#later(() => this.open(), delay);
   }
 

@@ -35,14 +35,33 @@ export class Overlay {
   }
 
   #build() {
-    const head = element("tr", {}, element("th", {}), element("th", { scope: "col" }, "p50"), element("th", { scope: "col" }, "p95"), element("th", { scope: "col" }, "ms"));
+    const head = element(
+      "tr",
+      {},
+      element("th", {}),
+      element("th", { scope: "col" }, "p50"),
+      element("th", { scope: "col" }, "p95"),
+      element("th", { scope: "col" }, "ms"),
+    );
     const rows = STAGES.map(([name, label]) => this.#row(name, label));
-    this.graph = element("canvas", { width: 480, height: 112, role: "img", "aria-label": "Time from frame to frame, and from capture to shown" });
+    this.graph = element("canvas", {
+      width: 480,
+      height: 112,
+      role: "img",
+      "aria-label": "Time from frame to frame, and from capture to shown",
+    });
     this.facts = element("dl", { class: "facts" });
     this.root.replaceChildren(
       this.facts,
       this.graph,
-      element("p", { class: "legend" }, element("i", { class: "bars" }), "frame to frame", element("i", { class: "line" }), "capture → shown"),
+      element(
+        "p",
+        { class: "legend" },
+        element("i", { class: "bars" }),
+        "frame to frame",
+        element("i", { class: "line" }),
+        "capture → shown",
+      ),
       element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)),
     );
   }
@@ -52,7 +71,13 @@ export class Overlay {
     const bar = element("i", {});
     this.#cells.set(name, [...cells, bar]);
     const total = name === "total" || name === "inputToShown";
-    return element("tr", { class: total ? "total" : "" }, element("th", { scope: "row" }, label), ...cells, element("td", { class: "bar" }, bar));
+    return element(
+      "tr",
+      { class: total ? "total" : "" },
+      element("th", { scope: "row" }, label),
+      ...cells,
+      element("td", { class: "bar" }, bar),
+    );
   }
 
   #update() {
@@ -63,7 +88,9 @@ export class Overlay {
       high.textContent = number(p95);
       bar.style.width = `${Math.min(100, ((p50 ?? 0) / 50) * 100)}%`;
     }
-    this.facts.replaceChildren(...this.#facts(now).flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
+    this.facts.replaceChildren(
+      ...this.#facts(now).flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]),
+    );
     this.#draw(now);
   }
 
@@ -96,7 +123,8 @@ export class Overlay {
     context.strokeStyle = "#e8f4ff";
     context.lineWidth = 1.5;
     context.beginPath();
-    for (const [i, ms] of this.stats.values("total", now).slice(-BARS).entries()) context.lineTo((i + 0.5) * step, y(ms));
+    for (const [i, ms] of this.stats.values("total", now).slice(-BARS).entries())
+      context.lineTo((i + 0.5) * step, y(ms));
     context.stroke();
   }
 }

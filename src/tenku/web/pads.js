@@ -4,7 +4,13 @@ import { Pad, PadGone } from "./protocol.js";
 
 const SLOTS = 4;
 export const NEUTRAL = Object.freeze({
-  buttons: 0, left_x: 0, left_y: 0, right_x: 0, right_y: 0, left_trigger: 0, right_trigger: 0,
+  buttons: 0,
+  left_x: 0,
+  left_y: 0,
+  right_x: 0,
+  right_y: 0,
+  left_trigger: 0,
+  right_trigger: 0,
 });
 
 /** An axis of the browser, -1 to 1, as the protocol counts. */

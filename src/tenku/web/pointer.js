@@ -71,7 +71,7 @@ export class Pointer {
       await this.stage.requestPointerLock({ unadjustedMovement: true });
     } catch (error) {
       if (error.name === "NotSupportedError") await this.stage.requestPointerLock();
-      else if (!(error instanceof DOMException)) throw error; // refused, or too soon after Escape: the player can click again
+      else if (!(error instanceof DOMException)) throw error; // refused, or too soon after Escape
     }
   }
 

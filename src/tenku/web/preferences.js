@@ -29,7 +29,13 @@ export function ownName() {
 
 /** The part of the panel with the settings. */
 export function preferences({ connection }) {
-  const name = element("input", { id: "own-name", maxlength: MOST_NAME, value: ownName(), placeholder: "Your name", autocomplete: "nickname" });
+  const name = element("input", {
+    id: "own-name",
+    maxlength: MOST_NAME,
+    value: ownName(),
+    placeholder: "Your name",
+    autocomplete: "nickname",
+  });
   name.onchange = () => {
     remember("name", name.value.trim());
     if (name.value.trim()) connection.send(Command, { about: { do: "rename", name: name.value.trim() } });
@@ -46,9 +52,18 @@ export function preferences({ connection }) {
     element("h2", {}, "You"),
     element("label", { for: "own-name" }, element("span", {}, "Name"), name),
     element("label", { for: "overlay-key" }, element("span", {}, "Key for measurements"), key),
-    element("label", { for: "auto-lock", class: "check" }, lock, element("span", {}, "A click locks the mouse when the game hides its cursor")),
+    element(
+      "label",
+      { for: "auto-lock", class: "check" },
+      lock,
+      element("span", {}, "A click locks the mouse when the game hides its cursor"),
+    ),
     element("h2", {}, "Keys of this page"),
-    element("dl", {}, ...CHORDS.flatMap(([chord, does]) => [element("dt", {}, ...keys(chord)), element("dd", {}, does)])),
+    element(
+      "dl",
+      {},
+      ...CHORDS.flatMap(([chord, does]) => [element("dt", {}, ...keys(chord)), element("dd", {}, does)]),
+    ),
   );
 }
 

@@ -25,9 +25,17 @@ export function furnishRoom({ connection, stats, leave, debug }) {
     onMissing: () => notices.show(NO_SOUND, "warning"),
   });
   const overlay = new Overlay({ root: byId("overlay"), stats });
-  const idle = new IdleWarning({ root: byId("idle"), onStay: () => connection.send(Command, { about: { do: "stay" } }) });
+  const idle = new IdleWarning({
+    root: byId("idle"),
+    onStay: () => connection.send(Command, { about: { do: "stay" } }),
+  });
   const peopleRoot = element("section", {});
-  const people = new People({ root: peopleRoot, connection, notices, onCount: (count) => (byId("people-count").textContent = count > 1 ? count : "") });
+  const people = new People({
+    root: peopleRoot,
+    connection,
+    notices,
+    onCount: (count) => (byId("people-count").textContent = count > 1 ? count : ""),
+  });
   panel.append(peopleRoot, preferences({ connection }));
 
   let seat = { lock() {}, keyboard() {}, pad() {}, padShown: () => false, focus() {} };
@@ -48,7 +56,12 @@ export function furnishRoom({ connection, stats, leave, debug }) {
     leave,
     tools: () => toolbar.focus(),
   };
-  const toolbar = new Toolbar({ root: byId("bar"), handle: byId("handle"), actions, onDone: () => panel.hidden && seat.focus() });
+  const toolbar = new Toolbar({
+    root: byId("bar"),
+    handle: byId("handle"),
+    actions,
+    onDone: () => panel.hidden && seat.focus(),
+  });
 
   function showPanel(show) {
     panel.hidden = !show;
@@ -60,7 +73,10 @@ export function furnishRoom({ connection, stats, leave, debug }) {
     sound.setVolume(volume, muted);
     byId("volume").value = muted ? 0 : volume;
     const audible = !muted && volume > 0;
-    toolbar.press("sound", audible, { iconName: audible ? "sound" : "muted", label: audible ? "Sound off" : "Sound on" });
+    toolbar.press("sound", audible, {
+      iconName: audible ? "sound" : "muted",
+      label: audible ? "Sound off" : "Sound on",
+    });
     if (muted) byId("sound-hint").hidden = true;
   }
 
@@ -69,9 +85,17 @@ export function furnishRoom({ connection, stats, leave, debug }) {
     showPanel(false);
     seat.focus();
   });
-  byId("volume").addEventListener("input", ({ target }) => showVolume(Number(target.value) || sound.volume, Number(target.value) === 0));
+  byId("volume").addEventListener("input", ({ target }) =>
+    showVolume(Number(target.value) || sound.volume, Number(target.value) === 0),
+  );
   byId("sound-hint").addEventListener("click", () => sound.resume());
-  whenFullscreenChanges((full) => toolbar.press("fullscreen", full, full ? { iconName: "window", label: "Leave full screen" } : { iconName: "fullscreen", label: "Full screen" }));
+  whenFullscreenChanges((full) =>
+    toolbar.press(
+      "fullscreen",
+      full,
+      full ? { iconName: "window", label: "Leave full screen" } : { iconName: "fullscreen", label: "Full screen" },
+    ),
+  );
   toolbar.attach();
   showVolume(sound.volume, sound.muted);
 

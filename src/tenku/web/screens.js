@@ -56,7 +56,8 @@ export class Screens {
   #showActions(actions) {
     const labels = Array.from(this.actions.children, (button) => button.textContent);
     const same = labels.length === actions.length && labels.every((label, i) => label === actions[i].label);
-    if (same) actions.forEach(({ run }, i) => (this.actions.children[i].onclick = run)); // keep the focus
+    if (same)
+      actions.forEach(({ run }, i) => (this.actions.children[i].onclick = run)); // keep the focus
     else this.actions.replaceChildren(...actions.map(actionButton));
     this.actions.firstElementChild?.focus({ preventScroll: true });
   }

@@ -9,7 +9,8 @@ const DWELL_MS = 180;
 
 /** Keys that the page takes for itself; with Shift, the single ones go to the game. */
 export function pageCommand({ code, ctrlKey, altKey, shiftKey, metaKey }, overlayKey) {
-  if (ctrlKey && altKey && shiftKey) return { KeyF: "fullscreen", KeyL: "lock", KeyS: "sound", KeyM: "tools" }[code] ?? null;
+  if (ctrlKey && altKey && shiftKey)
+    return { KeyF: "fullscreen", KeyL: "lock", KeyS: "sound", KeyM: "tools" }[code] ?? null;
   if (ctrlKey || altKey || shiftKey || metaKey) return null;
   if (code === overlayKey) return "overlay";
   return code === "F11" && document.fullscreenEnabled ? "fullscreen" : null;
@@ -30,8 +31,14 @@ export class Toolbar {
       button.addEventListener("click", (event) => this.#run(button.dataset.tool, event));
     }
     this.handle.addEventListener("click", () => this.#set(!this.open));
-    this.handle.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && this.#later(true, DWELL_MS));
-    this.root.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && this.#later(false, LINGER_MS));
+    this.handle.addEventListener(
+      "pointerenter",
+      (event) => event.pointerType === "mouse" && this.#later(true, DWELL_MS),
+    );
+    this.root.addEventListener(
+      "pointerleave",
+      (event) => event.pointerType === "mouse" && this.#later(false, LINGER_MS),
+    );
     this.root.addEventListener("pointerenter", () => this.open && clearTimeout(this.#timer));
     this.root.addEventListener("focusout", () => this.#later(false, LINGER_MS));
     this.root.addEventListener("keydown", (event) => this.#onKey(event));

@@ -5,7 +5,22 @@ import { axis, NEUTRAL } from "./pads.js";
 const OWNER = "screen";
 /** Button numbers of the W3C standard mapping, by the `data-button` of the page. */
 const BUTTONS = {
-  a: 0, b: 1, x: 2, y: 3, lb: 4, rb: 5, lt: 6, rt: 7, select: 8, start: 9, l3: 10, r3: 11, up: 12, down: 13, left: 14, right: 15,
+  a: 0,
+  b: 1,
+  x: 2,
+  y: 3,
+  lb: 4,
+  rb: 5,
+  lt: 6,
+  rt: 7,
+  select: 8,
+  start: 9,
+  l3: 10,
+  r3: 11,
+  up: 12,
+  down: 13,
+  left: 14,
+  right: 15,
 };
 /** Two taps on a stick within this time press it. */
 const DOUBLE_TAP_MS = 300;

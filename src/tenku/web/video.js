@@ -1,7 +1,7 @@
 // Encoded pictures in, drawn pictures out, with no queue that could grow.
 
 import { Ack, KeyFrame, Shown } from "./protocol.js";
-import { decoderConfigs } from "./decoder.js";
+import { DecoderChoice } from "./decoder.js";
 import { nowUs } from "./clock.js";
 
 /** More than this many pictures waiting in the decoder: it does not catch up by itself, so skip to a key frame. */
@@ -19,38 +19,30 @@ export class Video {
   #context;
   #decoder = null;
   #configs = [];
-  #pending = []; // pictures that came before the decoder was ready
   #pictures = new Map(); // what is known of the pictures inside the decoder, by their timestamp
   #waitingForKey = true;
   #askedAt = null;
   #failures = 0;
-  #connectionNumber = 0;
   #firstPictureSeen = false;
   /** The player's inputs, once there is a seat. */
   inputs = null;
 
   /** `skewMs(captureUs)` says how far the sound runs behind a picture, or null. */
-  constructor({ canvas, connection, clock, stats, skewMs, onFirstPicture, onHopeless }) {
-    Object.assign(this, { canvas, connection, clock, stats, skewMs, onFirstPicture, onHopeless });
+  constructor({ canvas, connection, clock, stats, skewMs, onFirstPicture, onHopeless, choice = new DecoderChoice() }) {
+    Object.assign(this, { canvas, connection, clock, stats, skewMs, onFirstPicture, onHopeless, choice });
     // No alpha: nothing lies under the picture. Desynchronized: no extra frame in the browser's compositor.
     this.#context = canvas.getContext("2d", { alpha: false, desynchronized: true });
   }
 
   /** A connection begins with a key frame, and decoding starts anew with it. */
-  async start({ codec }) {
-    const number = ++this.#connectionNumber;
+  start({ codec }) {
     this.#closeDecoder();
-    this.#pending = [];
     this.#waitingForKey = true;
     this.#askedAt = null;
     this.#failures = 0;
     this.stats.reconnected();
-    const configs = await decoderConfigs(codec);
-    if (number !== this.#connectionNumber) return;
-    if (configs.length === 0) return this.onHopeless(`This browser cannot decode ${codec}.`);
-    this.#configs = configs;
+    this.#configs = this.choice.configs(codec);
     this.#openDecoder();
-    for (const picture of this.#pending.splice(0)) this.#decode(picture);
   }
 
   /** A video message came. */
@@ -60,12 +52,6 @@ export class Video {
     this.connection.send(Ack, { frame: picture.frame, queue });
     this.stats.received(picture.frame, picture.data.length);
     if (this.#decoder) this.#decode(picture);
-    else this.#hold(picture);
-  }
-
-  #hold(picture) {
-    if (picture.flags & KEY) this.#pending = [];
-    this.#pending.push(picture);
   }
 
   #decode(picture) {
@@ -108,11 +94,12 @@ export class Video {
   }
 
   #openDecoder() {
-    this.#decoder = new VideoDecoder({
+    const decoder = new VideoDecoder({
       output: (frame) => this.#show(frame),
-      error: (error) => this.#failed(error),
+      error: (error) => decoder === this.#decoder && this.#failed(error),
     });
-    this.#decoder.configure(this.#configs[0]);
+    this.#decoder = decoder;
+    decoder.configure(this.#configs[0]);
   }
 
   #closeDecoder() {
@@ -126,7 +113,8 @@ export class Video {
     console.warn("The video decoder failed:", error.message);
     this.#closeDecoder();
     this.#failures += 1;
-    if (this.#failures >= HOPELESS) return this.onHopeless(`The browser's decoder failed: ${error.message}`);
+    const unknown = error.name === "NotSupportedError" && this.#configs.length === 1;
+    if (unknown || this.#failures >= HOPELESS) return this.onHopeless(`The browser's decoder failed: ${error.message}`);
     if (this.#configs.length > 1) this.#configs.shift();
     this.#openDecoder();
     this.#waitingForKey = true;
