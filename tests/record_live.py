@@ -22,7 +22,7 @@ GAME = Path(__file__).parent / "flasher.py"
 
 async def main(file: Path, run: Path) -> None:
     """Record until the input ends."""
-    display = PixelfluxDisplay(run, size=HD.size, codec="h264")
+    display = PixelfluxDisplay(run, size=HD.size, fps=60, codec="h264")
     socket = display.open()
     sound = GameSound(run, abilities=probe())
     recording = Recording(file, request_key_frame=display.request_key_frame)

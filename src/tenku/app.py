@@ -77,7 +77,7 @@ class Play:
             self._notify(f"This machine {lack}.")
         if pads.trouble():
             self._notify(pads.trouble())
-        display = PixelfluxDisplay(run, size=size, codec=settings.codec.value)
+        display = PixelfluxDisplay(run, size=size, fps=settings.fps, codec=settings.codec.value)
         parts = Parts(
             manifest=manifest,
             program=program,

@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
-from starlette.staticfiles import StaticFiles
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from tenku.api.static import StaticFolder
 from tenku.api.websocket import FORWARDED, WebSocketTransport
 from tenku.base.errors import ProtocolError
 from tenku.play.attempts import Attempts
@@ -55,7 +55,7 @@ class PlayRoutes:
             Route("/p/{token}/frames.csv", self.frames),
             WebSocketRoute("/p/{token}/ws", self.socket),
             Route("/metrics", self.metrics),
-            Mount("/static", StaticFiles(directory=WEB)),
+            Route("/static/{name}", StaticFolder(WEB).serve),
         ]
 
     async def landing(self, _: Request) -> Response:

@@ -126,6 +126,11 @@ class Audience:
             if drop is not None and drop.want_key:
                 self._ask_key_frame(now_us)
 
+    def catch_up(self, now_us: int) -> None:
+        """See to it that nobody is left with an old picture when the game stands still after a dropped frame."""
+        if any(connection.stale(now_us) for connection in self):
+            self._ask_key_frame(now_us)
+
     def drop_dead(self, now_us: int) -> None:
         """End connections whose browser has not acknowledged anything for long; it may come back."""
         for connection in self:

@@ -31,6 +31,8 @@ SILENT = -32768
 """In `Shown.skew_ms`: no sound plays."""
 REMEMBERED_INPUTS = 512
 REMEMBERED_FRAMES = 256
+STALE_US = 300_000
+"""So long after a dropped frame without another one the browser's picture is old."""
 SOUND_BACKLOG = 65_536
 """With so many bytes waiting, sound is dropped too: a line this slow plays nothing in time."""
 
@@ -87,6 +89,7 @@ class Connection:
         self._metrics = metrics
         self._inputs: deque[Done] = deque(maxlen=REMEMBERED_INPUTS)
         self._newest_input = 0
+        self._dropped_us: int | None = None
         self._sent: dict[int, Departure] = {}
 
     def frame(self, frame: Frame, now_us: int) -> Drop | None:
@@ -105,14 +108,20 @@ class Connection:
             network_clear=network_clear,
         )
         if isinstance(decision, Drop):
+            self._dropped_us = now_us
             self._metrics.dropped(decision.reason.value)
             if decision.reason is Reason.LATE:
                 self.rate.dropped(now_us)
             return decision
+        self._dropped_us = None
         self._send_frame(frame, now_us)
         self._metrics.sent(size)
         self.rate.sent(frame.number, size_bytes=size, now_us=now_us)
         return None
+
+    def stale(self, now_us: int) -> bool:
+        """Whether the last frame was dropped and none has come since: only changed pictures are encoded."""
+        return self._dropped_us is not None and now_us - self._dropped_us > STALE_US
 
     def sound(self, sound: Sound) -> None:
         """Send a packet of sound, unless the line is hopelessly behind."""

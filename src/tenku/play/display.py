@@ -5,6 +5,7 @@ One compositor lives in a process for as long as the process does, so one proces
 
 import importlib
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from tenku.base.errors import MachineError, SettingError
 from tenku.play.cursors import cursor_shape
 from tenku.play.frames import FrameCount
 from tenku.play.model import CursorShape, Frame, Quality, Size
+from tenku.play.ticks import LOOKS, Ticks
 from tenku.play.typing_keys import Typist
 
 EVDEV_TO_XKB = 8
@@ -72,10 +74,11 @@ class PixelfluxDisplay:
     Args:
         run: private folder of the session, mode 0700 or 0711; the Wayland socket is made in it.
         size: the game's own size in pixels; the picture may become smaller, the game does not notice.
+        fps: frames a second at most.
         codec: one of `CODECS`.
     """
 
-    def __init__(self, run: Path, *, size: Size, codec: str) -> None:
+    def __init__(self, run: Path, *, size: Size, fps: int, codec: str) -> None:
         self._run = run
         self._size = size
         self._codec = codec
@@ -85,6 +88,8 @@ class PixelfluxDisplay:
         self._on_frame: Callable[[Frame], None] | None = None
         self._typist = Typist()
         self._count = FrameCount()
+        self._ticks = Ticks(best_fps=fps)
+        self._looks = LOOKS
         self._sizes: dict[int, Size] = {}
         self.encoder: Encoder | None = None
         self.socket: Path | None = None
@@ -129,17 +134,21 @@ class PixelfluxDisplay:
             self._capture = None
 
     def apply(self, quality: Quality) -> None:
-        """Change bitrate, frame rate and picture size; the game's own size stays as it is."""
-        before = self._quality
-        if before is None or quality == before:
+        """Change bitrate, frame rate and picture size; the game's own size stays as it is.
+
+        To be called now and then with the same quality, too: the game may have become too fast.
+        """
+        before, looked = self._quality, self._looks
+        self._looks = self._ticks.looks(quality.fps, time.monotonic_ns() // 1000)
+        if before is None or (quality == before and self._looks == looked):
             return
         if quality.size != before.size:
             self._capture_at(quality)
             return
-        if quality.bitrate_kbps != before.bitrate_kbps:
-            self._capture.update_video_bitrate(quality.bitrate_kbps)
-        if quality.fps != before.fps:
-            self._capture.update_framerate(float(quality.fps))
+        # The encoder shares its bits out over all looks, of which one a frame finds something.
+        self._capture.update_video_bitrate(quality.bitrate_kbps * self._looks)
+        if (quality.fps, self._looks) != (before.fps, looked):
+            self._capture.update_framerate(float(quality.fps * self._looks))
         self._quality = quality
 
     def request_key_frame(self) -> None:
@@ -206,10 +215,10 @@ class PixelfluxDisplay:
         settings.codec = self._codec
         settings.video_fullframe = True
         settings.omit_stripe_headers = True
-        settings.video_streaming_mode = True
+        settings.video_streaming_mode = False  # Encode what changed only: the compositor looks often, see ticks.py.
         settings.video_cbr_mode = True
-        settings.video_bitrate_kbps = quality.bitrate_kbps
-        settings.target_fps = float(quality.fps)
+        settings.video_bitrate_kbps = quality.bitrate_kbps * self._looks
+        settings.target_fps = float(quality.fps * self._looks)
         settings.capture_width = quality.size.width
         settings.capture_height = quality.size.height
         # The output keeps its logical size, so the game keeps its own: the compositor draws it smaller.
@@ -225,6 +234,7 @@ class PixelfluxDisplay:
         """A frame from the encoder's thread."""
         if self._on_frame is None or len(raw) == 0:
             return
+        self._ticks.frame(raw.encode_end_ns // 1000)
         data = memoryview(raw)
         key = raw.reference_frame_id == -1 or (raw.reference_frame_id < -1 and _is_key(data, self._codec))
         self._on_frame(

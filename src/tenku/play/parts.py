@@ -147,6 +147,11 @@ class Parts:
         if self._xclipboard is not None:
             self._xclipboard.offer(text)
 
+    @property
+    def recording(self) -> bool:
+        """Whether what is streamed is recorded."""
+        return self._recorder is not None
+
     def windows(self) -> int:
         """How many windows the game has opened."""
         return self.display.windows()

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TypeVar
 
@@ -27,6 +27,8 @@ from tenku.play.stages import Stages
 
 TICK_S = 0.1
 """How often quality, people and time-outs are looked at."""
+UNWATCHED_FPS = 30
+"""Fewer would save more, and make the first picture of the next page wait for the next look."""
 FAREWELL_S = 0.3
 """How long browsers have to take in the last message before their connections end."""
 
@@ -152,7 +154,9 @@ class Session:
 
     def connect(self, place: Place, transport: Transport) -> Connection:
         """A browser opened its connection."""
-        return self.audience.connect(place, transport)
+        connection = self.audience.connect(place, transport)
+        self._adapt()
+        return connection
 
     def receive(self, connection: Connection, data: bytes) -> None:
         """A browser sent a message. Raises ProtocolError where it may not be."""
@@ -214,6 +218,7 @@ class Session:
         if self.audience.roster.expire(now):
             self.audience.show_roster()
         self.audience.drop_dead(now_us())
+        self.audience.catch_up(now_us())
         self._look_idle(now)
         self._adapt()
         for trouble in self._parts.troubles():
@@ -249,13 +254,19 @@ class Session:
         wanted = [(connection.place.watches, connection.rate.decide(now)) for connection in self.audience]
         players = [quality for watches, quality in wanted if not watches]
         viewers = [quality for watches, quality in wanted if watches]
-        quality = combine(players, viewers, maximum=self._best)
+        quality = combine(players, viewers, maximum=self._best) if wanted else self._unwatched()
+        self._parts.display.apply(quality)
         if quality != self.quality:
             self.quality = quality
-            self._parts.display.apply(quality)
             self.audience.pace(quality.fps)
             about = {"bitrate_kbps": quality.bitrate_kbps, "fps": quality.fps}
             self.audience.tell(quality={**about, "width": quality.size.width, "height": quality.size.height})
+
+    def _unwatched(self) -> Quality:
+        """While nobody looks, the processor is the game's, and the next page's to load."""
+        if self.phase is Phase.STARTING or self._parts.recording:
+            return self._best
+        return replace(self._best, fps=min(self._best.fps, UNWATCHED_FPS))
 
     async def _watch_game(self) -> None:
         exited = await self._parts.wait_game()

@@ -2,6 +2,7 @@
 
 import { Ack, KeyFrame, Shown } from "./protocol.js";
 import { DecoderChoice } from "./decoder.js";
+import { surfaceOn } from "./surface.js";
 import { nowUs } from "./clock.js";
 
 /** More than this many pictures waiting in the decoder: it does not catch up by itself, so skip to a key frame. */
@@ -16,7 +17,7 @@ const KEY = 1;
 export const NO_SOUND = -32768;
 
 export class Video {
-  #context;
+  #surface;
   #decoder = null;
   #configs = [];
   #pictures = new Map(); // what is known of the pictures inside the decoder, by their timestamp
@@ -29,9 +30,8 @@ export class Video {
 
   /** `skewMs(captureUs)` says how far the sound runs behind a picture, or null. */
   constructor({ canvas, connection, clock, stats, skewMs, onFirstPicture, onHopeless, choice = new DecoderChoice() }) {
-    Object.assign(this, { canvas, connection, clock, stats, skewMs, onFirstPicture, onHopeless, choice });
-    // No alpha: nothing lies under the picture. Desynchronized: no extra frame in the browser's compositor.
-    this.#context = canvas.getContext("2d", { alpha: false, desynchronized: true });
+    Object.assign(this, { connection, clock, stats, skewMs, onFirstPicture, onHopeless, choice });
+    this.#surface = surfaceOn(canvas);
   }
 
   /** A connection begins with a key frame, and decoding starts anew with it. */
@@ -125,9 +125,8 @@ export class Video {
     const decodedUs = nowUs();
     const picture = this.#pictures.get(frame.timestamp);
     this.#pictures.delete(frame.timestamp);
-    if (picture) this.#draw(frame);
-    frame.close();
-    if (!picture) return; // of a queue that was thrown away
+    if (!picture) return frame.close(); // of a queue that was thrown away
+    this.#surface.show(frame);
     this.#failures = 0;
     const shownUs = nowUs();
     if (!this.#firstPictureSeen) {
@@ -136,15 +135,6 @@ export class Video {
       this.onFirstPicture();
     }
     this.#report({ picture, decodedUs, shownUs });
-  }
-
-  #draw(frame) {
-    const { displayWidth: width, displayHeight: height } = frame;
-    if (this.canvas.width !== width || this.canvas.height !== height) {
-      this.canvas.width = width;
-      this.canvas.height = height;
-    }
-    this.#context.drawImage(frame, 0, 0);
   }
 
   #report({ picture, decodedUs, shownUs }) {
