@@ -70,7 +70,9 @@ class Play:
 
 def sandboxed(pads: ShimPads, command: Sequence[str], *, other_user: bool = False) -> Command:
     """The command in bubblewrap, with what the pads say a sandbox must show."""
-    binds = [*pads.binds(), *((Path(item), Path(item)) for item in command if item.startswith("/tmp/"))]
+    # /tmp is empty inside, and the project itself may lie there.
+    places = {ROOT if Path(item).is_relative_to(ROOT) else Path(item) for item in command if item.startswith("/tmp/")}
+    binds = [*pads.binds(), *((place, place) for place in places)]
     shown = [part for here, inside in binds for part in (*_open_way(inside), "--ro-bind", str(here), str(inside))]
     walls = ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--die-with-parent"]
     walls += ["--unshare-pid", "--unshare-net", "--unshare-ipc", *shown]

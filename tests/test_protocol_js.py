@@ -18,7 +18,9 @@ from tenku.play.protocol import FROM_BROWSER, FROM_SERVER, Close, Message
 
 BITS = {"B": 8, "H": 16, "I": 32, "Q": 53}
 """JavaScript's numbers are exact to 53 bits; no clock of microseconds gets there."""
-NUMBERS = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+NUMBERS = st.integers(-(2**53), 2**53) | st.floats(
+    -(2.0**53), 2.0**53
+)  # JavaScript writes larger ones as whole numbers, rounded.
 JSON = st.recursive(
     st.none() | st.booleans() | NUMBERS | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=3),

@@ -4,6 +4,7 @@ import { Rumble } from "./protocol.js";
 import { axis, trigger } from "./pads.js";
 
 const BUTTONS = 17;
+const LONGEST_EFFECT_MS = 5000;
 
 /** A browser's gamepad as the protocol's fields. */
 export function padState({ buttons, axes }) {
@@ -22,6 +23,7 @@ export function padState({ buttons, axes }) {
 
 export class Gamepads {
   #polling = false;
+  #again = new Map(); // timers that go on with a long rumble, by gamepad
 
   constructor({ connection, pads, notices }) {
     Object.assign(this, { pads, notices });
@@ -59,14 +61,20 @@ export class Gamepads {
       if (strong || weak) navigator.vibrate?.(Math.min(duration, 1000)); // the pad on the screen shakes the phone
       return;
     }
+    clearTimeout(this.#again.get(owner));
     const motor = navigator.getGamepads()[owner]?.vibrationActuator;
     if (!motor) return;
     if (!strong && !weak) return void motor.reset?.();
-    motor.playEffect("dual-rumble", {
-      duration,
-      strongMagnitude: strong / 65535,
-      weakMagnitude: weak / 65535,
-    });
+    this.#shake(owner, motor, duration, { strongMagnitude: strong / 65535, weakMagnitude: weak / 65535 });
+  }
+
+  /** Browsers refuse an effect that is too long, and games ask for a minute and say later that it is enough. */
+  #shake(owner, motor, duration, strength) {
+    const part = Math.min(duration, LONGEST_EFFECT_MS);
+    motor.playEffect("dual-rumble", { duration: part, ...strength });
+    if (duration === part) return;
+    const rest = () => this.#shake(owner, motor, duration - part, strength);
+    this.#again.set(owner, setTimeout(rest, part));
   }
 }
 
