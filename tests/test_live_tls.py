@@ -6,7 +6,8 @@ import urllib.request
 from pathlib import Path
 
 from live import chromium, open_page, probe
-from tenku.api.certificate import ensure_certificate, machine_names
+from tenku.api.addresses import machine_names
+from tenku.api.certificate import ensure_certificate
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 
-from tenku.api.certificate import ensure_certificate, machine_names, network_addresses
+from tenku.api.addresses import machine_names, network_addresses
 from tenku.api.play import PlayRoutes
 from tenku.api.server import HttpServer, Tls, bind
 from tenku.play.choose_display import choose_display
@@ -136,5 +136,7 @@ def _tls(settings: PlaySettings) -> Tls | None:
         return Tls(settings.cert, settings.key)
     if not settings.tls:
         return None
+    from tenku.api.certificate import ensure_certificate  # 10 MB that a session without TLS does not need.
+
     now = datetime.datetime.now(datetime.UTC)
     return Tls(*ensure_certificate(settings.data / "tls", names=machine_names(settings.host), now=now))
