@@ -1,8 +1,8 @@
 """How often the compositor looks for something new to show: more often than it may send, where the game allows it.
 
 A game and a compositor at 60 Hz each do not draw at the same moment, and an X server in between has a beat of its own:
-a finished picture waits 20 ms on average until it is taken. A compositor that looks four times as often takes it
-15 ms earlier, and encodes no more pictures, for it encodes changed ones only. A game that draws as fast as it is let
+a finished picture waits for the next look, by reckoning half a beat and a whole one. A compositor that looks more often
+takes it earlier (docs/benchmarks.md), and encodes no more pictures, for it encodes changed ones only. A game that draws as fast as it is let
 would be let draw four times as often, too: then the compositor goes back to one look a picture.
 """
 
