@@ -2,8 +2,8 @@
 
 A game and a compositor at 60 Hz each do not draw at the same moment, and an X server in between has a beat of its own:
 a finished picture waits for the next look, by reckoning half a beat and a whole one. A compositor that looks more often
-takes it earlier (docs/benchmarks.md), and encodes no more pictures, for it encodes changed ones only. A game that draws as fast as it is let
-would be let draw four times as often, too: then the compositor goes back to one look a picture.
+takes it earlier (docs/benchmarks.md), and encodes no more pictures, for it encodes changed ones only. A game that draws
+as fast as it is let would be let draw four times as often, too: then the compositor goes back to one look a picture.
 """
 
 LOOKS = 4
