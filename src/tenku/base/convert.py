@@ -14,6 +14,8 @@ Converter = Callable[[str], Any]
 _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0"}
 _THOUSANDS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+_SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LONGEST = 36525 * 86400
 
 
 class Secret:
@@ -72,6 +74,27 @@ def bits_per_second(text: str) -> int:
         return round(number(digits.removesuffix(unit)) * _THOUSANDS[unit])
     except ValueError:
         raise ValueError("a bitrate is written like 8M or 800k") from None
+
+
+def span(text: str) -> int:
+    """A stretch of time such as `90s`, `15m`, `36h` or `30d`, in seconds; from one to a hundred years."""
+    digits, unit = text.strip()[:-1], text.strip()[-1:]
+    if unit not in _SPANS or not digits.isascii() or not digits.isdigit() or len(digits) > 10:
+        raise ValueError("a stretch of time is written like 30d, 36h, 15m or 90s")
+    seconds = int(digits) * _SPANS[unit]
+    if not 1 <= seconds <= _LONGEST:
+        raise ValueError("it is from one second to a hundred years")
+    return seconds
+
+
+def byte_count(text: str) -> int:
+    """A number of bytes such as `50G`, `800M` or `8000000`; k, M and G are thousands, as disks count."""
+    digits = text.strip().lower()
+    unit = digits[-1:] if digits[-1:] in _THOUSANDS else ""
+    try:
+        return round(number(digits.removesuffix(unit)) * _THOUSANDS[unit])
+    except ValueError:
+        raise ValueError("a number of bytes is written like 50G or 800M") from None
 
 
 def converter_for(annotation: Any) -> Converter:

@@ -7,7 +7,15 @@ TenkuError
 ├── MachineError          this machine lacks something: exit 2
 ├── AccessError           no link, a wrong or revoked link, too many attempts
 ├── ProtocolError         a peer sent what the protocol does not allow
-└── RecordingError        the recording ended early; the game goes on
+├── RecordingError        the recording ended early; the game goes on
+└── ContentError          a build could not be published, brought or checked: exit 1
+    ├── PathError         a path of a build that is not safe on every system
+    ├── TrustError        a signature, key, sequence number or date that cannot be trusted
+    ├── StoreError        a store does not answer, or answers with something broken
+    │   ├── NotFoundError a store has no such object
+    │   └── CorruptError  an object is not what its name says
+    ├── ConflictError     somebody else published to the channel meanwhile
+    └── FolderError       a folder of this machine cannot be read or written, or its disk is full
 """
 
 
@@ -65,3 +73,35 @@ class ProtocolError(TenkuError):
 
 class RecordingError(TenkuError):
     """The recording ended early; the game goes on."""
+
+
+class ContentError(TenkuError):
+    """A build could not be published, brought or checked."""
+
+
+class PathError(ContentError):
+    """A path of a build that is absolute, leaves the build, or means different things on different systems."""
+
+
+class TrustError(ContentError):
+    """A signature, a key, a sequence number or a date that cannot be trusted."""
+
+
+class StoreError(ContentError):
+    """A store does not answer, or answers with something broken. Another mirror may do better."""
+
+
+class NotFoundError(StoreError):
+    """A store has no such object."""
+
+
+class CorruptError(StoreError):
+    """An object is not what its name or its signature says."""
+
+
+class ConflictError(ContentError):
+    """Somebody else published to the channel meanwhile; nothing is lost, trying again is enough."""
+
+
+class FolderError(ContentError):
+    """A folder of this machine cannot be read or written, or its disk is full."""

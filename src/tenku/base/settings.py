@@ -35,13 +35,15 @@ def setting(
     high: float | None = None,
     shown: str | None = None,
     metavar: str | None = None,
+    many: bool = False,
 ) -> Any:
     """A field of a settings class.
 
     `parse` converts text where the type alone does not say how; `low` and `high` bound it, both included;
-    `shown` is the default as the docs write it; `metavar` stands for the value in `--help`.
+    `shown` is the default as the docs write it; `metavar` stands for the value in `--help`; `many`: the flag may be
+    given several times, and a list in config.toml, and `parse` gets the texts with commas between them.
     """
-    metadata = {"parse": parse, "low": low, "high": high, "shown": shown, "metavar": metavar}
+    metadata = {"parse": parse, "low": low, "high": high, "shown": shown, "metavar": metavar, "many": many}
     return dataclasses.field(default=default, default_factory=factory, metadata=metadata)
 
 
@@ -162,7 +164,7 @@ def _value(field: dataclasses.Field[Any], annotation: Any, given: Given) -> obje
     convert = field.metadata.get("parse") or converter_for(annotation)
     shown = "the value" if annotation in (Secret, Secret | None) else repr(given.value)
     try:
-        value = convert(_as_text(given.value))
+        value = convert(_as_text(given.value, many=bool(field.metadata.get("many"))))
         _check_bounds(value, field.metadata.get("low"), field.metadata.get("high"))
     except ValueError as error:
         raise SettingError(f"{given.where}: {shown} cannot be used: {error}.") from None
@@ -171,8 +173,10 @@ def _value(field: dataclasses.Field[Any], annotation: Any, given: Given) -> obje
     return value
 
 
-def _as_text(value: object) -> str:
+def _as_text(value: object, *, many: bool = False) -> str:
     """A TOML value as the text that a flag would have given."""
+    if many and isinstance(value, list):
+        return ",".join(_as_text(each) for each in value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str | int | float):

@@ -1,0 +1,1 @@
+"""Content: builds, channels and stores; publish a build once, and only what changed ever moves."""

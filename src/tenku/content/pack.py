@@ -1,0 +1,141 @@
+"""A pack: the stored form of many chunks one after the other, with an index at its end.
+
+    frames   each chunk as one zstd frame, or raw where that saves under 3 %
+    index    for each frame 32 bytes of hash, then u32 length and u32 stored length; offsets follow from their order
+    footer   u32 number of frames, 3 zero bytes, version, "TKPK"
+
+Manifests say where chunks are; the index is for resuming, repacking and checking a pack without a manifest.
+"""
+
+import struct
+from collections.abc import Sequence
+
+import zstandard
+
+from tenku.base.errors import CorruptError
+from tenku.content.hashes import hash_bytes
+from tenku.content.model import HASH_BYTES, Chunk, Hash, Location
+
+MAGIC = b"TKPK"
+VERSION = 1
+RECORD = struct.Struct(f"<{HASH_BYTES}sII")
+FOOTER = struct.Struct("<I3xB4s")
+
+PACK_BYTES = 32 * 2**20
+"""A pack is closed before its frames would be more than so many bytes."""
+MAX_PACK = PACK_BYTES + 4 * 2**20
+"""No honest pack is larger: 32 MiB of frames and their index."""
+MAX_CHUNK = 16 * 2**20
+"""No profile makes longer chunks."""
+WORTH = 0.97
+LEVEL = 3
+
+
+class Compressor:
+    """Makes stored chunks; one for each thread."""
+
+    def __init__(self) -> None:
+        self._zstd = zstandard.ZstdCompressor(level=LEVEL, write_checksum=False)
+
+    def store(self, chunk: bytes | memoryview) -> bytes:
+        """The chunk's stored form: raw, which its length tells, where zstd would not save 3 %."""
+        frame = self._zstd.compress(chunk)
+        return frame if len(frame) < len(chunk) * WORTH else bytes(chunk)
+
+
+class Unpacker:
+    """Takes stored chunks apart; one for each thread."""
+
+    def __init__(self) -> None:
+        self._zstd = zstandard.ZstdDecompressor()
+
+    def chunk(self, stored: bytes | memoryview, *, hash: Hash, length: int) -> bytes | memoryview:
+        """The chunk, checked. Never unpacks more than `length` bytes.
+
+        Raises:
+            CorruptError: it is not the chunk of that name and length.
+        """
+        if length > MAX_CHUNK:
+            raise CorruptError(f"Chunk {hash.hex()} would have {length} bytes, and no chunk has more than {MAX_CHUNK}.")
+        data = stored if len(stored) == length else self._unpack(stored, hash, length)
+        if len(data) != length or hash_bytes(data) != hash:
+            raise CorruptError(f"Chunk {hash.hex()} is not what its name says.")
+        return data
+
+    def _unpack(self, stored: bytes | memoryview, hash: Hash, length: int) -> bytes:
+        try:
+            if zstandard.frame_content_size(stored) != length:
+                raise CorruptError(f"Chunk {hash.hex()} does not unpack to the {length} bytes that it should have.")
+            return self._zstd.decompress(stored, max_output_size=length)
+        except zstandard.ZstdError as error:
+            raise CorruptError(f"Chunk {hash.hex()} does not unpack: {error}.") from error
+
+
+class PackBuilder:
+    """Collects stored chunks until a pack is full."""
+
+    def __init__(self) -> None:
+        self._frames = bytearray()
+        self._index = bytearray()
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def has_room(self, stored: bytes) -> bool:
+        """Whether this chunk still goes in; into an empty pack every chunk goes."""
+        return not self._count or len(self._frames) + len(stored) <= PACK_BYTES
+
+    def add(self, hash: Hash, length: int, stored: bytes) -> int:
+        """Put a stored chunk in; its offset."""
+        offset = len(self._frames)
+        self._frames += stored
+        self._index += RECORD.pack(hash, length, len(stored))
+        self._count += 1
+        return offset
+
+    def finish(self) -> tuple[Hash, bytes]:
+        """The pack's name and its bytes."""
+        data = bytes(self._frames) + bytes(self._index) + FOOTER.pack(self._count, VERSION, MAGIC)
+        return hash_bytes(data), data
+
+
+def index_size(footer: bytes) -> int:
+    """How many bytes the index has of a pack with this footer. Raises CorruptError."""
+    if len(footer) != FOOTER.size:
+        raise CorruptError("A pack is too short to be one.")
+    count, version, magic = FOOTER.unpack(footer)
+    if magic != MAGIC or version != VERSION:
+        raise CorruptError("A pack does not end like one of a version that this Tenku reads.")
+    size = int(count) * RECORD.size
+    if size > MAX_PACK:
+        raise CorruptError("A pack says that its index is larger than any pack may be.")
+    return size
+
+
+def parse_index(index: bytes, *, pack: Hash) -> list[Chunk]:
+    """The chunks of a pack in the order of their offsets. Raises CorruptError."""
+    chunks, offset = [], 0
+    for hash, length, stored in RECORD.iter_unpack(index):
+        if not (0 < stored <= length <= MAX_CHUNK):
+            raise CorruptError(f"The index of pack {pack.hex()} has impossible lengths.")
+        chunks.append(Chunk(Hash(hash), length, Location(pack, offset, stored)))
+        offset += stored
+    return chunks
+
+
+def read_pack(data: bytes, *, pack: Hash) -> list[Chunk]:
+    """The chunks of a whole pack. Raises CorruptError."""
+    end = len(data) - FOOTER.size
+    begin = end - index_size(data[max(end, 0) :])
+    if begin < 0:
+        raise CorruptError(f"Pack {pack.hex()} is shorter than its own index.")
+    chunks = parse_index(data[begin:end], pack=pack)
+    if sum(chunk.at.stored for chunk in chunks) != begin:
+        raise CorruptError(f"Pack {pack.hex()} has other frames than its index says.")
+    return chunks
+
+
+def total_stored(chunks: Sequence[Chunk]) -> int:
+    """How many bytes these chunks take in the store."""
+    return sum(chunk.at.stored for chunk in chunks)
