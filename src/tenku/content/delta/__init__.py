@@ -1,0 +1,1 @@
+"""Run deltas: stretches of new bytes written as what changed against the old build."""
