@@ -5,7 +5,7 @@ BIN := .venv/bin
 CODE := src tests benchmarks examples tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test play test check bench docs
+.PHONY: help setup setup-test setup-bench play test check bench bench-content docs
 
 help: ## Show these verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -15,6 +15,9 @@ setup: ## Install what playing needs and is missing: Debian packages, .venv
 
 setup-test: ## Install what testing needs and is missing
 	@tools/setup test
+
+setup-bench: ## Install what measuring needs and is missing
+	@tools/setup bench
 
 play: setup ## Play the demo, or ARGS="…" of `tenku play`
 	@$(BIN)/tenku play $(ARGS)
@@ -28,8 +31,11 @@ check: setup-test ## Format, lint, types, import directions, docs
 	@$(BIN)/mypy $(CODE)
 	@$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py
 
-bench: setup-test ## Measure, side by side with Selkies
+bench: setup-bench ## Measure playing, side by side with Selkies; ARGS="…"
 	@$(BIN)/python -m benchmarks.play $(ARGS)
+
+bench-content: setup-bench ## Measure content, side by side with casync and others; ARGS="…"
+	@$(BIN)/python -m benchmarks.content $(ARGS)
 
 docs: setup-test ## Write the generated pages of docs/ anew
 	@$(BIN)/python tools/docs.py

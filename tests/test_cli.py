@@ -11,6 +11,7 @@ from tenku.base.errors import UsageError
 from tenku.base.settings import Config, load
 from tenku.cli.flags import given_flags
 from tenku.cli.main import COMMANDS, main, parse
+from tenku.content.settings import ContentSettings
 from tenku.play.settings import PlaySettings
 
 
@@ -80,6 +81,13 @@ def test_only_flags_that_were_given_count() -> None:
         config=Config(Path("config.toml"), {}),
     )
     assert (settings.fps, settings.sandbox, settings.size.width) == (30, False, 640)
+
+
+def test_flags_of_two_areas_stay_apart() -> None:
+    """`--key` of `tenku play` is the key of its web page, not one that signs builds."""
+    args = parse(["play", "--key", "page.pem", "--store", "one", "--store", "two"])
+    assert given_flags(args, ContentSettings, names=("store", "trust")) == {"store": "one,two"}
+    assert given_flags(args, PlaySettings) == {"key": "page.pem"}
 
 
 def test_an_unknown_command_is_a_usage_error() -> None:

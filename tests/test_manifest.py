@@ -26,6 +26,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
             display = "wayland"
             sound = false
             saves = [".local/share/potions"]
+            mutable = ["mods/**"]
             network = true
             cpu = 1.5
             memory = "512M"
@@ -39,6 +40,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert manifest.size == Size(640, 480)
     assert (manifest.display, manifest.sound, manifest.network) == ("wayland", False, True)
     assert manifest.saves == (".local/share/potions",)
+    assert manifest.mutable == ("mods/**",)
     assert (manifest.cpu, manifest.memory, manifest.processes) == (1.5, 512 * 2**20, 64)
     assert manifest.folder == tmp_path
 
@@ -60,6 +62,7 @@ def test_the_folder_names_a_game_without_a_name(tmp_path: Path) -> None:
         ("command = ['./x']\nsound = 'yes'", ["sound", "true or false"]),
         ("command = ['./x']\nsaves = ['../other']", ["saves", ".."]),
         ("command = ['./x']\nsaves = ['/etc']", ["saves"]),
+        ("command = ['./x']\nmutable = 'saves'", ["mutable", "list"]),
         ("command = ['./x']\ncpu = -1", ["cpu", "above 0"]),
         ("command = ['./x']\nmemory = 'lots'", ["memory", "2G"]),
         ("command = ['./x']\nprocesses = 1.5", ["processes", "whole number"]),

@@ -15,6 +15,7 @@ from tenku.base.convert import Secret, bits_per_second, truth
 from tenku.base.docstrings import field_docs
 from tenku.base.errors import SettingError
 from tenku.base.settings import Config, Settings, config_path, load, read_config, setting
+from tenku.content.settings import ContentSettings
 from tenku.play.model import Size
 from tenku.play.settings import Codec, PlaySettings
 
@@ -197,3 +198,30 @@ def test_half_a_certificate_is_refused() -> None:
         load(PlaySettings, flags={"cert": "c.pem"}, environment={}, config=NOTHING)
     with pytest.raises(SettingError, match="--key is given without --cert"):
         load(PlaySettings, flags={"key": "k.pem"}, environment={}, config=NOTHING)
+
+
+def content(environment: Mapping[str, str] = {}, **table: object) -> ContentSettings:
+    config = Config(Path("/etc/tenku/config.toml"), {"content": table})
+    return load(ContentSettings, flags={}, environment=environment, config=config)
+
+
+def test_every_setting_of_content_has_a_text() -> None:
+    fields = {field.name for field in dataclasses.fields(ContentSettings)}
+    assert fields - field_docs(ContentSettings).keys() == set()
+
+
+def test_several_stores_are_a_list_or_stand_between_commas() -> None:
+    assert content(store=["./games", "https://cdn.example/games"]).store == ("./games", "https://cdn.example/games")
+    assert content({"TENKU_CONTENT_STORE": "s3://one, s3://two"}).store == ("s3://one", "s3://two")
+    assert content({"TENKU_CONTENT_STORE": ""}, store="./games").store == ()
+    with pytest.raises(SettingError, match=r"content\.store.*with commas between them"):
+        content(store="s3://one,,s3://two")
+    with pytest.raises(SettingError, match="it takes one plain value"):
+        content(trust=["studio.pub"])
+
+
+def test_content_reads_rates_and_spans() -> None:
+    settings = content(rate="10M", expires="30d", trust="studio.pub")
+    assert (settings.rate, settings.expires, settings.trust) == (10_000_000, 30 * 86400, Path("/etc/tenku/studio.pub"))
+    with pytest.raises(SettingError, match="at least 86,400"):
+        content(expires="1h")

@@ -7,21 +7,20 @@ import argparse
 import dataclasses
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tenku.base.docstrings import field_docs
 from tenku.base.settings import Settings, default_text, flag_name, variable_name
-from tenku.cli.main import COMMANDS, build_parser
+from tenku.cli.areas import AREAS
+from tenku.cli.main import build_parser
 from tenku.play import protocol_docs
 from tenku.play.manifest import READERS, Manifest
 from tenku.play.model import Quality, Size
 from tenku.play.sessionmetrics import SessionMetrics
-from tenku.play.settings import PlaySettings
 from tenku.play.stages import HEADER, Row
 
 DOCS = Path(__file__).parents[1] / "docs"
-AREAS: tuple[type[Settings], ...] = (PlaySettings,)
 
 
 def parts() -> dict[str, dict[str, str]]:
@@ -36,14 +35,18 @@ def parts() -> dict[str, dict[str, str]]:
 
 
 def commands() -> str:
-    """The `--help` text of `tenku` and of every sub-command."""
-    blocks = []
-    for name in ("", *COMMANDS):
-        parser = build_parser()
-        if name:
-            parser = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction)).choices[name]
-        blocks.append(f"## {parser.prog}\n\n```text\n{parser.format_help().strip()}\n```")
+    """The `--help` text of `tenku` and of every sub-command, and of theirs."""
+    blocks = (f"## {parser.prog}\n\n```text\n{parser.format_help().strip()}\n```" for parser in parsers(build_parser()))
     return "\n\n".join(blocks)
+
+
+def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """A parser, and those of its sub-commands behind it."""
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for each in action.choices.values():
+                yield from parsers(each)
 
 
 def settings(area: type[Settings]) -> str:

@@ -6,14 +6,19 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 from starlette.applications import Starlette
 
 from tenku.api.addresses import machine_names, network_addresses
+from tenku.api.content import content_app
 from tenku.api.play import PlayRoutes
 from tenku.api.server import HttpServer, Tls, bind
+from tenku.content.cache import ReadThrough
+from tenku.content.shelf import FolderShelf, Shelf
+from tenku.content.stores.folder import FolderStore
+from tenku.content.stores.open import open_mirrors
 from tenku.play.choose_display import choose_display
 from tenku.play.display import PixelfluxDisplay
 from tenku.play.manifest import Manifest, find_program
@@ -94,6 +99,49 @@ class Play:
         )
         id_ = SessionId(secrets.token_hex(4))
         return Session(id_, parts, best=best, settings=settings, notify=self._notify)
+
+
+class ContentServer:
+    """Serves a store's folder, or a cache of other stores, on the network.
+
+    Args:
+        upstream: addresses of stores that bring what the folder lacks; none: the folder is served as it is.
+        most: bytes that a cache keeps at most; None: no limit.
+        notify: told what a person at the terminal should read.
+    """
+
+    def __init__(self, folder: Path, *, upstream: Sequence[str], most: int | None, notify: Notify) -> None:
+        self._folder = folder
+        self._upstream = upstream
+        self._most = most
+        self._notify = notify
+
+    @contextlib.asynccontextmanager
+    async def run(self, host: str, port: int) -> AsyncIterator[str]:
+        """Serve until the block ends; its address. `port` 0: a free one. Raises TenkuError."""
+        listener = bind(host, port)
+        async with contextlib.AsyncExitStack() as stack:
+            stack.callback(listener.close)
+            server = HttpServer(content_app(await self._shelf(stack)), listener, tls=None)
+            stack.push_async_callback(server.close)
+            await server.start()
+            shown = network_addresses(host)[0]
+            yield f"http://{f'[{shown}]' if ':' in shown else shown}:{server.port}"
+
+    async def _shelf(self, stack: contextlib.AsyncExitStack) -> Shelf:
+        if not self._upstream:
+            return FolderShelf(self._folder)
+        cache = ReadThrough(
+            self._folder,
+            FolderStore(self._folder),
+            open_mirrors(self._upstream),
+            most=self._most,
+            clock=time.monotonic,
+            notify=self._notify,
+        )
+        stack.push_async_callback(cache.close)
+        await cache.start()
+        return cache
 
 
 class Running:

@@ -20,14 +20,19 @@ def add_setting_flags(parser: argparse._ActionsContainer, kind: type[Settings], 
             how["action"] = argparse.BooleanOptionalAction
         else:
             how["metavar"] = fields[name].metadata["metavar"]
+            if fields[name].metadata["many"]:
+                how["action"] = "append"
         parser.add_argument(flag_name(name), **how)
 
 
-def given_flags(args: argparse.Namespace, kind: type[Settings]) -> dict[str, str]:
-    """The settings that were given as flags, as text by field name; `settings.load` takes them."""
+def given_flags(args: argparse.Namespace, kind: type[Settings], *, names: Sequence[str] = ()) -> dict[str, str]:
+    """The settings that were given as flags, as text by field name; `settings.load` takes them.
+
+    `names`: only these, as for `add_setting_flags`: two areas may have fields of one name.
+    """
     given = vars(args)
-    names = [field.name for field in dataclasses.fields(kind) if field.name in given]
-    return {name: _as_text(given[name]) for name in names}
+    known = names or [field.name for field in dataclasses.fields(kind)]
+    return {name: _as_text(given[name]) for name in known if name in given}
 
 
 def _help(text: str, field: "dataclasses.Field[Any]") -> str:
@@ -36,4 +41,6 @@ def _help(text: str, field: "dataclasses.Field[Any]") -> str:
 
 
 def _as_text(value: object) -> str:
+    if isinstance(value, list):
+        return ",".join(value)
     return str(value).lower() if isinstance(value, bool) else str(value)

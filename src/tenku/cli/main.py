@@ -2,19 +2,36 @@
 
 import argparse
 import importlib
+import keyword
 import os
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 from typing import NoReturn
 
 from tenku import __version__
 from tenku.base.errors import TenkuError, UsageError
 
 COMMANDS = {
-    "play": "Play a game of this machine in a browser.",
+    "play": "Play a game of this machine, or of a channel, in a browser.",
+    "pull": "Bring a folder to what a channel holds.",
+    "verify": "Say whether a folder that was pulled is whole.",
+    "repair": "Make a folder that was pulled whole again; only what is bad is fetched.",
+    "publish": "Publish a folder to a channel.",
+    "releases": "List what a game's channels hold and held.",
+    "rollback": "Make an earlier release what a channel holds.",
+    "promote": "Make what one channel holds what another one holds.",
+    "renew": "Sign what a channel holds again, so that it expires later.",
+    "prune": "Forget what no release of a store needs any more.",
+    "repack": "Write anew what is needed of packs that are mostly dead; pruning frees the rest.",
+    "mirror": "Copy the newest releases of channels from one store to another.",
+    "keys": "Make and show the keys that sign what is published.",
+    "serve-content": "Serve a store's folder on the network: one more mirror, or a cache of others.",
+    "import": "Publish the weights of a model: from a hub or a folder to a channel.",
     "doctor": "Say what this machine can do, what is missing, and the package that brings it.",
 }
-"""Every sub-command is a file of this folder with `add_arguments(parser)` and `run(args)`."""
+"""Every sub-command is a file of this folder, with `_` for `-`, that has `add_arguments(parser)` and `run(args)`; that
+of `import` is import_.py: the word alone is Python's."""
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -50,7 +67,7 @@ def build_parser(commands: Sequence[str] = tuple(COMMANDS)) -> Parser:
             name, help=summary, description=summary, formatter_class=HelpFormatter, allow_abbrev=False
         )
         if name in commands:
-            importlib.import_module(f"tenku.cli.{name}").add_arguments(sub)
+            _module(name).add_arguments(sub)
     return parser
 
 
@@ -74,17 +91,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `tenku`; the exit code. A TenkuError becomes one sentence on standard error."""
     try:
         args = parse(sys.argv[1:] if argv is None else argv)
-        code: int = importlib.import_module(f"tenku.cli.{args.command}").run(args)
+        code: int = _module(args.command).run(args)
     except TenkuError as error:
         print(f"tenku: {error.sentence()}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
+        if stop.args:
+            print(f"tenku: {stop}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read the output has enough, as in `tenku doctor | head`; Python must not complain of it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     return code
+
+
+def _module(command: str) -> ModuleType:
+    name = command.replace("-", "_")
+    return importlib.import_module(f"tenku.cli.{name}_" if keyword.iskeyword(name) else f"tenku.cli.{name}")
 
 
 if __name__ == "__main__":

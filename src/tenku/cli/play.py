@@ -4,16 +4,17 @@ import argparse
 import asyncio
 import io
 import json
-import os
-import signal
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from tenku.base.errors import UsageError
-from tenku.base.settings import config_path, load, read_config
-from tenku.cli.flags import add_setting_flags, given_flags
+from tenku.cli.areas import load_settings
+from tenku.cli.flags import add_setting_flags
 from tenku.cli.native import native_output_hidden
+from tenku.cli.signals import stop_on_signals
+from tenku.content.model import parse_channel
+from tenku.content.settings import ContentSettings
 from tenku.play.manifest import Manifest, command_manifest, demo_manifest, read_manifest
 from tenku.play.settings import PlaySettings
 
@@ -22,27 +23,29 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+CHANNEL_FLAGS = ("store", "trust", "games")
+"""Content settings that are flags here; the others come from the environment and config.toml."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `tenku play` takes."""
-    parser.usage = "tenku play [OPTIONS] [FOLDER | -- COMMAND [ARG ...]]"
+    parser.usage = "tenku play [OPTIONS] [FOLDER | GAME:CHANNEL | -- COMMAND [ARG ...]]"
     parser.add_argument(
-        "folder",
+        "game",
         nargs="?",
-        type=Path,
-        metavar="FOLDER",
-        help="A game's folder, with a tenku.toml. None: the demo, OpenTTD.",
+        metavar="FOLDER | GAME:CHANNEL",
+        help="A game's folder, with a tenku.toml, or a channel, whose build is brought first. None: the demo, OpenTTD.",
     )
     parser.add_argument("--json", action="store_true", help="Print one line of JSON with the links, and nothing else.")
     parser.add_argument("--verbose", action="store_true", help="Show what the libraries print, too.")
     add_setting_flags(parser, PlaySettings)
+    add_setting_flags(parser, ContentSettings, names=CHANNEL_FLAGS)
 
 
 def run(args: argparse.Namespace) -> int:
     """Play until the game or the host ends it; the game's exit code."""
-    config = read_config(config_path(os.environ), areas=(PlaySettings,))
-    settings = load(PlaySettings, flags=given_flags(args, PlaySettings), environment=os.environ, config=config)
-    manifest = _manifest(args.folder, args.rest)
+    settings = load_settings(PlaySettings, args)
+    manifest = _manifest(args)
     import uvloop  # A frame costs the event loop a third less with it.
 
     with (
@@ -52,14 +55,29 @@ def run(args: argparse.Namespace) -> int:
         return runner.run(_play(manifest, settings, Terminal(out, err, as_json=args.json)))
 
 
-def _manifest(folder: Path | None, command: list[str] | None) -> Manifest:
-    if command is not None and folder is not None:
-        raise UsageError("Both a folder and a command are given.", hint="Give one: FOLDER, or -- COMMAND.")
+def _manifest(args: argparse.Namespace) -> Manifest:
+    command: list[str] | None = args.rest
+    if command is not None and args.game is not None:
+        raise UsageError("Both a game and a command are given.", hint="Give one: FOLDER, GAME:CHANNEL or -- COMMAND.")
     if command is not None:
         if not command:
             raise UsageError("There is no command after `--`.", hint="Try: tenku play -- supertux2")
         return command_manifest(tuple(command))
-    return read_manifest(folder) if folder is not None else demo_manifest()
+    if args.game is None:
+        return demo_manifest()
+    return read_manifest(_brought(args) if _is_channel(args.game) else Path(args.game))
+
+
+def _is_channel(text: str) -> bool:
+    """Whether the text is written like a channel, and is no folder that is there."""
+    return ":" in text and "/" not in text and not Path(text).exists()
+
+
+def _brought(args: argparse.Namespace) -> Path:
+    """The folder with the newest build of the channel."""
+    from tenku.cli.brought import bring
+
+    return bring(args, parse_channel(args.game), names=CHANNEL_FLAGS)
 
 
 class Terminal:
@@ -106,7 +124,7 @@ def _qr(url: str) -> str:
 async def _play(manifest: Manifest, settings: PlaySettings, terminal: Terminal) -> int:
     from tenku.app import Play  # Heavy: the display, the server.
 
-    stopped = _stop_on_signals()
+    stopped = stop_on_signals()
     play = Play(manifest, settings, notify=terminal.notice, on_line=terminal.line)
     async with play.run() as running:
         if await _unless(stopped, running.session.wait_ready()):
@@ -127,11 +145,3 @@ async def _unless(stopped: asyncio.Event, waiting: Coroutine[None, None, T]) -> 
     task.cancel()
     stop.cancel()
     return result
-
-
-def _stop_on_signals() -> asyncio.Event:
-    """Set when somebody asks the command to end; asking again changes nothing, it is on its way."""
-    stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    return stopped

@@ -32,6 +32,8 @@ class Manifest:
     """false: no sound server is started."""
     saves: tuple[str, ...] = ()
     """Folders under the game's home that are kept from session to session; the whole home where none is named."""
+    mutable: tuple[str, ...] = ()
+    """Paths of the folder that players or servers change, like `saves/**`; `tenku pull` never overwrites them."""
     network: bool = False
     """true: the sandboxed game reaches the network."""
     cpu: float | None = None
@@ -153,6 +155,12 @@ def _command(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(part, str) and part for part in value):
+        raise TypeError('it takes a list of texts, like ["saves/**"]')
+    return tuple(value)
+
+
 def _environment(value: object) -> dict[str, str]:
     if not isinstance(value, dict) or not all(isinstance(part, str) for part in value.values()):
         raise TypeError("it takes a table of texts")
@@ -200,6 +208,7 @@ READERS = {
     "display": _display,
     "sound": _switch,
     "saves": _saves,
+    "mutable": _texts,
     "network": _switch,
     "cpu": _positive,
     "memory": parse_bytes,

@@ -1,0 +1,145 @@
+"""Finds what this machine has already: the installed version, other installed games, any other folder."""
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from stat import S_ISREG
+
+from tenku.content.chunkindex import ChunkIndex
+from tenku.content.compare import Stamp
+from tenku.content.files import Reader
+from tenku.content.hashes import FileHasher, hash_bytes
+from tenku.content.model import Chunk, Entry, Hash, Kind, Release
+from tenku.content.reading import FolderReader
+from tenku.content.scan import scan
+from tenku.content.state import InstalledFolder
+from tenku.content.worklist import WorkList
+
+AHEAD = 16
+"""Files that are read before they are needed."""
+
+Places = list[tuple[Hash, int]]
+"""Chunks of a file by their name, and where in it they are."""
+
+
+class SourceFinder:
+    """Tells a work list which chunks and whole files lie in folders of this machine.
+
+    Args:
+        thorough: read every byte of an installed folder, too, instead of believing that what has the status of its
+            installation is what it was.
+    """
+
+    def __init__(self, work: WorkList, *, thorough: bool) -> None:
+        self._work = work
+        self._thorough = thorough
+
+    def add_installed(self, folder: InstalledFolder, release: Release) -> int:
+        """A folder that Tenku brought; its number in the list. Raises FolderError: its manifest is damaged."""
+        root = self._work.add_root(folder.folder)
+        entries = ((e, s) for e, s in folder.stamped(release) if e.kind is Kind.FILE)
+        file = _OldFile()
+        for entry, now, found in self._checked(folder.folder, entries):
+            if entry.start == 0:
+                file = _OldFile(self._work.add_old(root, entry.path, Hash(b""), size=entry.size, mode=entry.mode))
+            self._work.add_have(file.id, found)
+            file.whole = file.whole and len(found) == len(entry.chunks)
+            # Appended bytes leave all chunks as they were.
+            if entry.last and file.whole and now is not None and now.size == entry.size:
+                self._work.name_old(file.id, entry.hash)
+                self._work.add_whole(entry.path, now)
+        return root
+
+    def add_folder(self, folder: Path, profile: str) -> int:
+        """Any other folder, all of which is read; its number in the list."""
+        root = self._work.add_root(folder)
+        file = _OldFile()
+        with ChunkIndex() as nothing:
+            reader = FolderReader(folder, profile, nothing, compress=False)
+            for parts in reader.read(found for found in scan(folder) if found.kind is Kind.FILE):
+                for part in parts:
+                    found = part.found
+                    if part.start == 0:
+                        file = _OldFile(
+                            self._work.add_old(root, found.path, Hash(b""), size=found.size, mode=found.mode)
+                        )
+                    at, rows = part.start, []
+                    for chunk in part.chunks:
+                        file.hasher.add(chunk.hash)
+                        rows.append((chunk.hash, at))
+                        at += chunk.length
+                    self._work.add_have(file.id, rows)
+                    if part.last:
+                        self._work.name_old(file.id, file.hasher.digest())
+        return root
+
+    def _checked(
+        self, folder: Path, entries: Iterator[tuple[Entry, Stamp | None]]
+    ) -> Iterator[tuple[Entry, Stamp | None, "Places"]]:
+        """Each file, or part of one, with its status now and the chunks that are there."""
+        with ThreadPoolExecutor(thread_name_prefix="tenku-check") as pool:
+            waiting: deque[tuple[Entry, Stamp | None, Future[Places] | None]] = deque()
+            for entry, stamp in entries:
+                path = f"{folder}/{entry.path}"
+                now = stamp_of(path)
+                believed = not self._thorough and now is not None and now == stamp
+                waiting.append((entry, now, None if believed else pool.submit(good_chunks, path, entry)))
+                if len(waiting) >= AHEAD:
+                    yield _result(*waiting.popleft())
+            for each in waiting:
+                yield _result(*each)
+
+
+class _OldFile:
+    """The file whose parts come in."""
+
+    def __init__(self, id: int = 0) -> None:
+        self.id = id
+        self.whole = True
+        self.hasher = FileHasher()
+
+
+def stamp_of(path: str) -> Stamp | None:
+    """What the system says of a file; None where there is no file."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    return Stamp(status.st_size, status.st_mtime_ns, status.st_ino) if S_ISREG(status.st_mode) else None
+
+
+def good_chunks(path: str, entry: Entry) -> Places:
+    """The chunks of a file, or of a part of it, that are on the disk as they should be, with their offsets."""
+    good, at = [], entry.start
+    with Reader() as reader:
+        for chunk in entry.chunks:
+            data = reader.read(path, at, chunk.length)
+            if data is not None and hash_bytes(data) == chunk.hash:
+                good.append((chunk.hash, at))
+            at += chunk.length
+    return good
+
+
+def bad_chunks(path: str, entry: Entry) -> list[Chunk]:
+    """The others."""
+    good = {at for _, at in good_chunks(path, entry)}
+    bad, at = [], entry.start
+    for chunk in entry.chunks:
+        if at not in good:
+            bad.append(chunk)
+        at += chunk.length
+    return bad
+
+
+def _result(entry: Entry, now: Stamp | None, future: "Future[Places] | None") -> tuple[Entry, Stamp | None, Places]:
+    return entry, now, _all(entry) if future is None else future.result()
+
+
+def _all(entry: Entry) -> Places:
+    rows, at = [], entry.start
+    for chunk in entry.chunks:
+        rows.append((chunk.hash, at))
+        at += chunk.length
+    return rows

@@ -1,0 +1,382 @@
+"""What a pull still has to do, in a file: it keeps memory small, and after a kill the work goes on where it was.
+
+SQLite in WAL mode is the journal: a range's chunks are marked as done after they were written to their files.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from tenku.content.compare import Stamp
+from tenku.content.files import Target
+from tenku.content.model import Chunk, Entry, Hash, Location
+
+SCHEMA = """
+CREATE TABLE root (id INTEGER PRIMARY KEY, path TEXT);
+CREATE TABLE old (id INTEGER PRIMARY KEY, root INT, path TEXT, hash BLOB, size INT, mode INT);
+CREATE INDEX old_hash ON old (hash);
+CREATE INDEX old_path ON old (path);
+CREATE TABLE have (hash BLOB PRIMARY KEY, old INT, offset INT) WITHOUT ROWID;
+CREATE TABLE pack (id INTEGER PRIMARY KEY, hash BLOB UNIQUE);
+CREATE TABLE chunk (id INTEGER PRIMARY KEY, hash BLOB UNIQUE, length INT, pack INT, offset INT, stored INT);
+CREATE TABLE file (id INTEGER PRIMARY KEY, path TEXT, size INT, mode INT, grp INT DEFAULT 0, done INT DEFAULT 0);
+CREATE TABLE need (chunk INT, file INT, offset INT);
+CREATE TABLE wanted (chunk INTEGER PRIMARY KEY, done INT DEFAULT 0) WITHOUT ROWID;
+CREATE TABLE whole (path TEXT PRIMARY KEY, size INT, mtime_ns INT, inode INT) WITHOUT ROWID;
+CREATE TABLE same (path TEXT, root INT, source TEXT, mode INT);
+"""
+JOURNAL = """
+CREATE TABLE IF NOT EXISTS journal (hash BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS placed (path TEXT PRIMARY KEY, size INT, mtime_ns INT, inode INT) WITHOUT ROWID;
+"""
+"""Chunks that were written to staged files; files that were put into their place one by one, with their status then.
+Both survive a new plan: what is still of use is found by its hash or status."""
+
+CACHE_KIB = 48 * 1024
+LAST_HASH = b"\xff" * 33
+"""Behind every hash."""
+BATCH = 400
+
+
+class Place(NamedTuple):
+    """Where a chunk lies in a file of a source folder."""
+
+    root: str
+    path: str
+    offset: int
+    old: int
+
+
+class Same(NamedTuple):
+    """A whole file in a source folder."""
+
+    root: int
+    path: str
+    mode: int
+
+
+class WorkList:
+    """The list; used by one thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> Self:
+        self._db = self._open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with suppress(sqlite3.Error):
+            self.commit()
+        self._db.close()
+
+    def begin(self) -> None:
+        """Forget the last plan; the journal stays."""
+        for (table,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            if table not in ("journal", "placed"):
+                self._db.execute(f"DROP TABLE {table}")
+        self._db.execute("COMMIT")
+        self._db.executescript(SCHEMA)
+        self._db.execute("BEGIN")
+
+    def commit(self) -> None:
+        """Everything up to here survives a kill."""
+        if self._db.in_transaction:
+            self._db.execute("COMMIT")
+        self._db.execute("BEGIN")
+
+    # What is there already
+
+    def add_root(self, path: Path) -> int:
+        """A folder with files that may be used."""
+        return self._insert("INSERT INTO root (path) VALUES (?)", (str(path),))
+
+    def add_old(self, root: int, path: str, hash: Hash, *, size: int, mode: int) -> int:
+        """A file in it, whose bytes have this name."""
+        return self._insert(
+            "INSERT INTO old (root, path, hash, size, mode) VALUES (?, ?, ?, ?, ?)", (root, path, hash, size, mode)
+        )
+
+    def name_old(self, old: int, hash: Hash) -> None:
+        """The whole file has this name."""
+        self._db.execute("UPDATE old SET hash = ? WHERE id = ?", (hash, old))
+
+    def add_whole(self, path: str, stamp: Stamp) -> None:
+        """A touched file of the installed version was read, and is what it should be while it has this status."""
+        row = (path, stamp.size, stamp.mtime_ns, stamp.inode)
+        self._db.execute("INSERT OR REPLACE INTO whole VALUES (?, ?, ?, ?)", row)
+
+    def is_whole(self, path: str, stamp: Stamp) -> bool:
+        """Whether that was found of it."""
+        row = self._db.execute("SELECT size, mtime_ns, inode FROM whole WHERE path = ?", (path,)).fetchone()
+        return row is not None and Stamp(*row) == stamp
+
+    def add_have(self, old: int, chunks: Iterable[tuple[Hash, int]]) -> None:
+        """Chunks of that file, and their offsets."""
+        self._db.executemany(
+            "INSERT OR IGNORE INTO have VALUES (?, ?, ?)", [(hash, old, offset) for hash, offset in chunks]
+        )
+
+    def drop_have(self, old: int, offset: int) -> None:
+        """What should be there is not."""
+        self._db.execute("DELETE FROM have WHERE old = ? AND offset = ?", (old, offset))
+
+    def drop_old(self, root: int, path: str) -> None:
+        """The file is not to be used any more."""
+        for (old,) in self._db.execute("SELECT id FROM old WHERE root = ? AND path = ?", (root, path)).fetchall():
+            self._db.execute("DELETE FROM have WHERE old = ?", (old,))
+            self._db.execute("DELETE FROM old WHERE id = ?", (old,))
+
+    def same(self, hashes: Sequence[Hash]) -> dict[Hash, Same]:
+        """For each of these names a file that has it, those of the first roots first."""
+        found: dict[Hash, Same] = {}
+        for some in _batches(hashes):
+            marks = ",".join("?" * len(some))
+            rows = self._db.execute(
+                f"SELECT hash, root, path, mode FROM old WHERE hash IN ({marks}) ORDER BY root DESC, id DESC", some
+            )
+            found.update((hash, Same(root, path, mode)) for hash, root, path, mode in rows)
+        return found
+
+    def root_path(self, root: int) -> Path:
+        """Where a root lies."""
+        return Path(str(self._db.execute("SELECT path FROM root WHERE id = ?", (root,)).fetchone()[0]))
+
+    def add_same(self, path: str, same: Same, *, mode: int) -> None:
+        """A file of the build that is there already, whole."""
+        self._db.execute("INSERT INTO same VALUES (?, ?, ?, ?)", (path, same.root, same.path, mode))
+
+    def all_same(self) -> Iterator[tuple[str, Same, int]]:
+        """Those files: path, where it is, and the mode that it shall have."""
+        for path, root, source, old_mode, mode in self._db.execute(
+            "SELECT same.path, same.root, source, old.mode, same.mode FROM same"
+            " LEFT JOIN old ON old.root = same.root AND old.path = same.source"
+        ).fetchall():
+            yield path, Same(root, source, old_mode), mode
+
+    # What has to be made
+
+    def add_files(self, files: Sequence[Entry]) -> list[int]:
+        """Files that have to be put together; their numbers."""
+        first = 1 + int(self._db.execute("SELECT coalesce(max(id), 0) FROM file").fetchone()[0])
+        rows = [(id, file.path, file.size, file.mode) for id, file in enumerate(files, first)]
+        self._db.executemany("INSERT INTO file (id, path, size, mode) VALUES (?, ?, ?, ?)", rows)
+        return [id for id, _, _, _ in rows]
+
+    def forget_file(self, file: int) -> None:
+        """It turned out to be there already."""
+        self._db.execute("DELETE FROM need WHERE file = ?", (file,))
+        self._db.execute("DELETE FROM file WHERE id = ?", (file,))
+
+    def add_needs(self, needs: Sequence[tuple[int, Entry]]) -> None:
+        """For each of these numbers the chunks of a file, or of a part of it."""
+        ids = self._chunk_ids([chunk for _, entry in needs for chunk in entry.chunks])
+        rows = []
+        for file, entry in needs:
+            at = entry.start
+            for chunk in entry.chunks:
+                rows.append((ids[chunk.hash], file, at))
+                at += chunk.length
+        self._db.executemany("INSERT INTO need VALUES (?, ?, ?)", rows)
+
+    def finish_plan(self) -> None:
+        """Every file was added."""
+        self._db.execute("CREATE INDEX need_chunk ON need (chunk)")
+        self._db.execute("CREATE INDEX file_grp ON file (grp)")
+        self._db.execute("CREATE INDEX need_file ON need (file)")
+
+    def split_groups(self, most: int) -> int:
+        """Put the files into groups of at most `most` bytes, or of one file; how many there are."""
+        group, room, rows = 0, most, []
+        for id, size in self._db.execute("SELECT id, size FROM file ORDER BY id"):
+            if size > room and room < most:
+                group, room = group + 1, most
+            rows.append((group, id))
+            room -= size
+        self._db.executemany("UPDATE file SET grp = ? WHERE id = ?", rows)
+        return group + 1
+
+    def begin_group(self, group: int) -> None:
+        """From now on it is about the files of this group only."""
+        self._db.execute("DELETE FROM wanted")
+        self._db.execute(
+            "INSERT OR IGNORE INTO wanted (chunk) SELECT need.chunk FROM need JOIN file ON file.id = need.file"
+            " WHERE file.grp = ?",
+            (group,),
+        )
+        self._group = group
+
+    def files(self) -> Iterator[tuple[int, str, int, int]]:
+        """Number, path, size and mode of the group's files."""
+        yield from self._db.execute(
+            "SELECT id, path, size, mode FROM file WHERE grp = ? AND done = 0 ORDER BY id", (self._group,)
+        ).fetchall()
+
+    def finish_files(self, files: Sequence[int]) -> None:
+        """These are in their place."""
+        self._db.executemany("UPDATE file SET done = 1 WHERE id = ?", [(file,) for file in files])
+
+    def unfinished_files(self) -> list[tuple[int, str, int, int]]:
+        """Number, path, size and mode of the files of all groups that are not in their place."""
+        return self._db.execute("SELECT id, path, size, mode FROM file WHERE done = 0 ORDER BY id").fetchall()
+
+    def add_placed(self, path: str, stamp: Stamp | None) -> None:
+        """A file was put into its place, and has this status there."""
+        if stamp is not None:
+            row = (path, stamp.size, stamp.mtime_ns, stamp.inode)
+            self._db.execute("INSERT OR REPLACE INTO placed VALUES (?, ?, ?, ?)", row)
+
+    def is_placed(self, path: str, stamp: Stamp) -> bool:
+        """Whether this very file was put there."""
+        row = self._db.execute("SELECT size, mtime_ns, inode FROM placed WHERE path = ?", (path,)).fetchone()
+        return row is not None and Stamp(*row) == stamp
+
+    def replace_old(self, root: int, path: str, *, size: int, mode: int, chunks: Iterable[tuple[Hash, int]]) -> None:
+        """The file of a source folder is another one now."""
+        self.drop_old(root, path)
+        self.add_have(self.add_old(root, path, Hash(b""), size=size, mode=mode), chunks)
+
+    def needs_of(self, file: int) -> list[tuple[Hash, int]]:
+        """Hash and offset of every chunk of a file."""
+        return self._db.execute(
+            "SELECT hash, need.offset FROM need JOIN chunk ON chunk.id = need.chunk WHERE file = ?", (file,)
+        ).fetchall()
+
+    # What is left to do
+
+    def journaled(self) -> list[Chunk]:
+        """Wanted chunks that were written before a kill, if the staged files are still what they were."""
+        return list(self._chunks("wanted.done = 0 AND chunk.hash IN (SELECT hash FROM journal) ORDER BY chunk.id"))
+
+    def local(self) -> list[tuple[Chunk, Place]]:
+        """Wanted chunks that some source has, in the order of its files."""
+        rows = self._db.execute(
+            "SELECT chunk.hash, length, pack.hash, chunk.offset, stored, root.path, old.path, have.offset, old.id"
+            " FROM wanted JOIN chunk ON chunk.id = wanted.chunk JOIN have ON have.hash = chunk.hash"
+            " JOIN old ON old.id = have.old JOIN root ON root.id = old.root JOIN pack ON pack.id = chunk.pack"
+            " WHERE wanted.done = 0 ORDER BY old.id, have.offset"
+        )
+        return [
+            (Chunk(Hash(hash), length, Location(Hash(pack), offset, stored)), Place(root, path, at, old))
+            for hash, length, pack, offset, stored, root, path, at, old in rows
+        ]
+
+    def remote(self) -> Iterator[Chunk]:
+        """Wanted chunks that no source has, in the order of the packs."""
+        yield from self._chunks(
+            "wanted.done = 0 AND NOT EXISTS (SELECT 1 FROM have WHERE have.hash = chunk.hash)"
+            " ORDER BY chunk.pack, chunk.offset"
+        )
+
+    def wanted_by_prefix(self, prefixes: Iterable[bytes]) -> dict[bytes, Chunk]:
+        """Those chunks that `remote` would give whose hash begins so."""
+        found = {}
+        for prefix in prefixes:
+            after = (int.from_bytes(prefix, "big") + 1).to_bytes(len(prefix) + 1, "big")[1:]
+            for chunk in self._chunks(
+                "wanted.done = 0 AND chunk.hash >= ? AND chunk.hash < ?"
+                " AND NOT EXISTS (SELECT 1 FROM have WHERE have.hash = chunk.hash)",
+                (prefix, after if after > prefix else LAST_HASH),
+            ):
+                found[prefix] = chunk
+        return found
+
+    def has_old(self, root: int, path: str) -> bool:
+        """Whether that folder has a file of this path that may be used."""
+        row = self._db.execute("SELECT 1 FROM old WHERE root = ? AND path = ?", (root, path)).fetchone()
+        return row is not None
+
+    def totals(self) -> tuple[int, int]:
+        """Bytes to fetch as chunks, and bytes of files that are put together."""
+        fetch = self._db.execute(
+            "SELECT coalesce(sum(stored), 0) FROM wanted JOIN chunk ON chunk.id = wanted.chunk WHERE wanted.done = 0"
+            " AND NOT EXISTS (SELECT 1 FROM have WHERE have.hash = chunk.hash)"
+        ).fetchone()[0]
+        write = self._db.execute("SELECT coalesce(sum(size), 0) FROM file WHERE done = 0").fetchone()[0]
+        return int(fetch), int(write)
+
+    def all_stored(self) -> int:
+        """Bytes that the chunks of all groups take in the store."""
+        return int(self._db.execute("SELECT coalesce(sum(stored), 0) FROM chunk").fetchone()[0])
+
+    def largest(self) -> int:
+        """Bytes of the largest file that has to be put together."""
+        return int(self._db.execute("SELECT coalesce(max(size), 0) FROM file WHERE done = 0").fetchone()[0])
+
+    def targets(self, hashes: Sequence[Hash]) -> dict[Hash, list[Target]]:
+        """Everywhere in the group's files where these chunks belong."""
+        found: dict[Hash, list[Target]] = {hash: [] for hash in hashes}
+        for some in _batches(hashes):
+            marks = ",".join("?" * len(some))
+            rows = self._db.execute(
+                "SELECT hash, path, mode, need.offset FROM chunk JOIN need ON need.chunk = chunk.id"
+                f" JOIN file ON file.id = need.file WHERE hash IN ({marks}) AND +grp = ? AND file.done = 0",
+                (*some, self._group),
+            )
+            for hash, path, mode, offset in rows:
+                found[hash].append(Target(path, mode, offset))
+        return found
+
+    def mark(self, hashes: Sequence[Hash]) -> None:
+        """These were written; after the next commit a kill does not lose them."""
+        rows = [(hash,) for hash in hashes]
+        self._db.executemany("UPDATE wanted SET done = 1 WHERE chunk = (SELECT id FROM chunk WHERE hash = ?)", rows)
+        self._db.executemany("INSERT OR IGNORE INTO journal VALUES (?)", rows)
+
+    def _chunks(self, where: str, values: Sequence[object] = ()) -> Iterator[Chunk]:
+        rows = self._db.execute(
+            "SELECT chunk.hash, length, pack.hash, offset, stored FROM wanted JOIN chunk ON chunk.id = wanted.chunk"
+            f" JOIN pack ON pack.id = chunk.pack WHERE {where}",
+            values,
+        )
+        for hash, length, pack, offset, stored in rows:
+            yield Chunk(Hash(hash), length, Location(Hash(pack), offset, stored))
+
+    def _chunk_ids(self, chunks: Sequence[Chunk]) -> dict[Hash, int]:
+        packs = {hash: self._pack_id(hash) for hash in {chunk.at.pack for chunk in chunks}}
+        self._db.executemany(
+            "INSERT OR IGNORE INTO chunk (hash, length, pack, offset, stored) VALUES (?, ?, ?, ?, ?)",
+            [(c.hash, c.length, packs[c.at.pack], c.at.offset, c.at.stored) for c in chunks],
+        )
+        ids: dict[Hash, int] = {}
+        for some in _batches([chunk.hash for chunk in chunks]):
+            marks = ",".join("?" * len(some))
+            ids.update(self._db.execute(f"SELECT hash, id FROM chunk WHERE hash IN ({marks})", some))
+        return ids
+
+    def _pack_id(self, hash: Hash) -> int:
+        self._db.execute("INSERT OR IGNORE INTO pack (hash) VALUES (?)", (hash,))
+        return int(self._db.execute("SELECT id FROM pack WHERE hash = ?", (hash,)).fetchone()[0])
+
+    def _insert(self, statement: str, values: Sequence[object]) -> int:
+        return int(self._db.execute(statement, values).lastrowid or 0)
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            return self._connect()
+        except sqlite3.DatabaseError:
+            # It was damaged, as by a power cut: begin anew, nothing is lost but time.
+            for path in self._path.parent.glob(f"{self._path.name}*"):
+                path.unlink()
+            return self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-{CACHE_KIB};")
+        if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            db.close()
+            raise sqlite3.DatabaseError("damaged")
+        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'wanted'").fetchone():
+            db.executescript(SCHEMA + JOURNAL)
+        db.execute("BEGIN")
+        return db
+
+
+def _batches(values: Sequence[Hash]) -> Iterator[Sequence[Hash]]:
+    for begin in range(0, len(values), BATCH):
+        yield values[begin : begin + BATCH]
