@@ -16,6 +16,7 @@ import re
 import socket
 import struct
 import threading
+import time
 import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -157,6 +158,14 @@ class FaultServer(http.server.ThreadingHTTPServer):
     def count(self, pattern: str = "*") -> int:
         """How many requests there were for these paths."""
         return sum(fnmatchcase(asked.path, pattern) for asked in self.asked)
+
+    def wait_for(self, pattern: str, *, seconds: float = 20) -> None:
+        """Wait until such a request has come. Raises TimeoutError."""
+        deadline = time.monotonic() + seconds
+        while not self.count(pattern):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"nobody asked for {pattern}")
+            time.sleep(0.005)
 
     def fault_for(self, asked: Asked) -> Fault | None:
         """Count the request and say what is to go wrong with it."""

@@ -217,7 +217,9 @@ async def _quietly(actor: Actor, store: PruneStore) -> None:
 @example([0], 1, [(1, DECIDED, 0), (0, STORED, 0), (1, 50, 0), (0, 50, 0)])  # the prune has to see the mark
 @example([0], 1, [(1, DECIDED, 0), (0, 50, 0), (1, 50, 0)])  # and the head
 @example([0], 1, [(0, STORED - 1, 0), (1, 1, 5), (1, 50, 0), (0, 50, 0)])  # the publisher slept for a day
-@example([0], 1, [(1, LOCKED, 0), (0, STORED, 4), (1, 50, 0), (0, 50, 0)])  # the publisher had to wait for the prune's lock
+@example(
+    [0], 1, [(1, LOCKED, 0), (0, STORED, 4), (1, 50, 0), (0, 50, 0)]
+)  # the publisher had to wait for the prune's lock
 def test_no_order_of_publishers_and_prunes_loses_an_object(
     contents: list[int], prunes: int, stretches: list[tuple[int, int, int]]
 ) -> None:

@@ -4,15 +4,19 @@ import errno
 import fcntl
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from tenku.base.errors import FolderError
+from tenku.content.compare import Stamp
 from tenku.content.files import writing_failed
 from tenku.content.model import Entry, Kind
+from tenku.content.sources import stamp_of
 from tenku.content.state import StampWriter
 from tenku.content.worklist import WorkList
+
+Known = Callable[[str], Stamp | None]
 
 FICLONE = 0x40049409
 """The ioctl of Linux that lets two files share their blocks until one is written to."""
@@ -71,26 +75,15 @@ class Assembler:
                     continue
                 raise writing_failed(self._folder, error) from error
 
-    def add_same(self, work: WorkList, *, own: Path | None) -> None:
-        """Bring the files that are on this machine whole.
-
-        Args:
-            own: the folder that the build will replace: a file there is linked, as the other name soon goes. Files of
-                other folders are shared by blocks or copied, so that changing one there changes nothing here.
+    def add_same(self, work: WorkList, folder: Path) -> None:
+        """Link the files of the folder that is replaced, and are whole there: their other name soon goes.
 
         Raises:
-            FolderError: one went away meanwhile, or cannot be written.
+            FolderError: one changed meanwhile, or cannot be written.
         """
-        roots: dict[int, Path] = {}
         for path, same, mode in work.all_same():
-            root = roots.setdefault(same.root, work.root_path(same.root))
             self.make_parents([path])
-            try:
-                self.bring(root / same.path, self._folder / path, mode=mode, link=root == own)
-            except FileNotFoundError as error:
-                raise FolderError(f"{root / same.path} went away meanwhile.", hint="Try again.") from error
-            except OSError as error:
-                raise writing_failed(self._folder, error) from error
+            self.bring(folder / same.path, self._folder / path, mode=mode, stamp=same.stamp)
 
     def add_others(self, entries: Iterable[Entry]) -> None:
         """Make what has no bytes: empty files, empty folders, symbolic links. Raises FolderError."""
@@ -112,25 +105,47 @@ class Assembler:
             self.make_parents([entry.path])
             make_link(self._folder / entry.path, entry.target)
 
-    def write_stamps(self, entries: Iterable[Entry], path: Path) -> None:
-        """Write down the status of every file of the build. Raises FolderError."""
+    def write_stamps(self, entries: Iterable[Entry], path: Path, *, known: Known = lambda _: None) -> None:
+        """Write down the status of every file of the build. Raises FolderError.
+
+        Args:
+            known: the status at which a file was checked; None: it was just made, and has the right one.
+        """
         try:
             with StampWriter(path) as stamps:
                 for entry in entries:
                     if entry.kind is Kind.FILE and entry.start == 0:
-                        stamps.add(os.lstat(f"{self._folder}/{entry.path}"))
+                        stamps.add(known(entry.path) or stamp_of(f"{self._folder}/{entry.path}"))
         except OSError as error:
             raise writing_failed(self._folder, error) from error
 
-    def bring(self, source: Path, target: Path, *, mode: int, link: bool) -> None:
-        """Bring one whole file; `link` says that a hard link will do. Raises OSError."""
-        with suppress(FileNotFoundError):
-            target.unlink()
-        if link and not (source.lstat().st_mode ^ mode) & 0o100:
-            with suppress(OSError):
-                os.link(source, target, follow_symlinks=False)
-                return
-        copy_file(source, target, mode=mode)
+    def bring(self, source: Path, target: Path, *, mode: int, stamp: Stamp) -> None:
+        """Bring one whole file that had this status when it was last looked at.
+
+        Raises:
+            FolderError: it changed since, or cannot be written.
+        """
+        try:
+            target.unlink(missing_ok=True)
+            copied = not self._link(source, target, mode=mode)
+            if copied:
+                copy_file(source, target, mode=mode)
+            if stamp_of(str(source if copied else target)) != stamp:
+                raise FolderError(f"{source} changed while it was used.", hint="Try again.")
+        except FileNotFoundError as error:
+            raise FolderError(f"{source} went away while it was used.", hint="Try again.") from error
+        except OSError as error:
+            raise writing_failed(self._folder, error) from error
+
+    def _link(self, source: Path, target: Path, *, mode: int) -> bool:
+        """Whether a hard link does: the file has the right mode, and this file system has links."""
+        if (source.lstat().st_mode ^ mode) & 0o100:
+            return False
+        try:
+            os.link(source, target, follow_symlinks=False)
+        except OSError:
+            return False
+        return True
 
 
 def _make_way(place: Path) -> None:

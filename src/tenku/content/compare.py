@@ -1,8 +1,11 @@
 """What is on the disk beside what a build says: the same, changed, missing or added, path by path."""
 
 import enum
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
+from typing import NamedTuple
 
 from tenku.content.model import Entry, Kind
 from tenku.content.scan import Found
@@ -18,8 +21,7 @@ class Finding(enum.Enum):
     ADDED = "added"  # the disk has it, the build does not
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """What the system said of a file when it was installed: who changes a file changes this."""
 
     size: int
@@ -47,23 +49,54 @@ def compare(build: Iterable[tuple[Entry, Stamp | None]], disk: Iterable[Found]) 
 
     A build's empty folder is the same when the disk has anything in it; what is in it counts as added.
     """
-    founds = iter(disk)
-    found = next(founds, None)
+    founds = _Ahead(iter(disk))
     for entry, stamp in build:
         key = entry.path.encode()
-        while found is not None and _key(found) < key:
-            yield Compared(Finding.ADDED, None, found)
-            found = next(founds, None)
+        while (found := founds.first()) is not None and _key(found) < key:
+            yield Compared(Finding.ADDED, None, founds.take())
         if found is not None and _key(found) == key:
-            yield Compared(_judge(entry, stamp, found), entry, found, stamp)
-            found = next(founds, None)
-        elif entry.kind is Kind.FOLDER and found is not None and _key(found).startswith(key + b"/"):
+            yield Compared(_judge(entry, stamp, found), entry, founds.take(), stamp)
+        elif entry.kind is Kind.FOLDER and founds.has_below(key + b"/"):
             yield Compared(Finding.SAME, entry, None)
         else:
             yield Compared(Finding.MISSING, entry, None)
-    while found is not None:
-        yield Compared(Finding.ADDED, None, found)
-        found = next(founds, None)
+    while founds.first() is not None:
+        yield Compared(Finding.ADDED, None, founds.take())
+
+
+class _Ahead:
+    """What lies on the disk, with a look ahead."""
+
+    def __init__(self, founds: Iterator[Found]) -> None:
+        self._founds = founds
+        self._seen: deque[Found] = deque()
+
+    def first(self) -> Found | None:
+        """The next one; it stays."""
+        return self._seen[0] if self._seen or self._read() else None
+
+    def take(self) -> Found:
+        """The next one; there is one."""
+        return self._seen.popleft()
+
+    def has_below(self, prefix: bytes) -> bool:
+        """Whether a path begins so. Between a folder and what lies in it may be others: `a.txt` is before `a/b`."""
+        return any(_key(found).startswith(prefix) for found in self._until(prefix))
+
+    def _until(self, prefix: bytes) -> Iterator[Found]:
+        """Those up to the first one that does not come before these paths."""
+        for number in count():
+            if number == len(self._seen) and not self._read():
+                return
+            yield self._seen[number]
+            if _key(self._seen[number]) >= prefix:
+                return
+
+    def _read(self) -> bool:
+        found = next(self._founds, None)
+        if found is not None:
+            self._seen.append(found)
+        return found is not None
 
 
 def stamp_of_found(found: Found) -> Stamp:

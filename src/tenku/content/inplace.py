@@ -6,7 +6,6 @@ pull or repair that is started again goes on where this one stopped.
 
 import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
@@ -22,7 +21,7 @@ from tenku.content.mutable import compile_patterns, matches
 from tenku.content.page import decode_page
 from tenku.content.sources import stamp_of
 from tenku.content.staging import KEPT, Staging
-from tenku.content.state import Installed, InstalledFolder
+from tenku.content.state import NO_STAMP, Installed, InstalledFolder
 from tenku.content.switch import sync_file_system
 from tenku.content.worklist import WorkList
 
@@ -91,7 +90,7 @@ class InPlace:
             self._place(self._parts / path, path)
             self._work.finish_files([id])
             self._work.replace_old(self._root, path, size=size, mode=mode, chunks=self._work.needs_of(id))
-            self._work.add_placed(path, stamp_of(f"{self._folder}/{path}"))
+            self._work.add_placed(path, stamp_of(f"{self._folder}/{path}"), self._release.tree)
         self._work.commit()
 
     def _place(self, source: Path, path: str) -> None:
@@ -148,16 +147,19 @@ class InPlace:
         self.carried.kept[path] = place
 
     def _move_same(self) -> None:
-        """Files that only got another name: all are linked aside first, as one may come where another was."""
+        """Files that only got another mode or name: all of those are linked aside first, as they may change places."""
         aside = self._staging.beside / "moved"
         aside.mkdir(exist_ok=True)
-        moves = [each for each in self._work.all_same() if (each[1].root, each[1].path) != (self._root, each[0])]
+        every = list(self._work.all_same())
+        for path, _, mode in (each for each in every if each[1].path == each[0]):
+            place = self._folder / path
+            if (place.lstat().st_mode ^ mode) & 0o100:
+                place.chmod(mode)
+        moves = [each for each in every if each[1].path != each[0]]
         for number, (_, same, mode) in enumerate(moves):
             place = aside / str(number)
             place.unlink(missing_ok=True)
-            Assembler(aside).bring(
-                self._work.root_path(same.root) / same.path, place, mode=mode, link=same.root == self._root
-            )
+            Assembler(aside).bring(self._folder / same.path, place, mode=mode, stamp=same.stamp)
         for number, (path, _, _) in enumerate(moves):
             self._work.drop_old(self._root, path)
             self._place(aside / str(number), path)
@@ -166,7 +168,7 @@ class InPlace:
         """What a killed run put into its place needs not be made again."""
         for id, path, size, mode in self._work.unfinished_files():
             stamp = stamp_of(f"{self._folder}/{path}")
-            if stamp is not None and self._work.is_placed(path, stamp):
+            if stamp is not None and self._work.is_placed(path, stamp, self._release.tree):
                 self._work.finish_files([id])
                 self._work.replace_old(self._root, path, size=size, mode=mode, chunks=self._work.needs_of(id))
 
@@ -176,27 +178,28 @@ class InPlace:
         for path in old:
             if path in keep or path in self._changes or not self._is_own(path):
                 continue
-            with suppress(FileNotFoundError):
-                (self._folder / path).unlink()
-            self._prune_folders(path)
+            place = self._folder / path
+            if S_ISDIR(place.lstat().st_mode):
+                self._prune_folders(f"{path}/")
+            else:
+                place.unlink()
+                self._prune_folders(path)
 
     def _is_own(self, path: str) -> bool:
-        """Whether only real folders lead there: behind a link that the user put there nothing is ours."""
+        """Whether it is there, and only real folders lead there: behind a link of the user nothing is ours."""
         parts = path.split("/")
         places = (self._folder / "/".join(parts[:count]) for count in range(1, len(parts)))
         if any(not os.path.lexists(place) or not S_ISDIR(place.lstat().st_mode) for place in places):
             return False
-        target = self._folder / path
-        return os.path.lexists(target) and not S_ISDIR(target.lstat().st_mode)
+        return os.path.lexists(self._folder / path)
 
     def _prune_folders(self, path: str) -> None:
-        parent = (self._folder / path).parent
-        while parent != self._folder:
+        """Remove the folders that lead to a path, as far as they are empty."""
+        while path := path.rpartition("/")[0]:
             try:
-                parent.rmdir()
+                (self._folder / path).rmdir()
             except OSError:
                 return
-            parent = parent.parent
 
     def _make_others(self) -> None:
         """Empty files, empty folders, links."""
@@ -231,7 +234,7 @@ class InPlace:
         for ref in self._release.pages:
             source = self._staging.records / "pages" / ref.hash.hex()
             source.replace(pages / ref.hash.hex())
-        Assembler(self._folder).write_stamps(self._installed_entries(own), own.own / "stamps")
+        Assembler(self._folder).write_stamps(self._installed_entries(own), own.own / "stamps", known=self._known_stamp)
         own.write_release(self._release)
         sync_file_system(self._folder)
         own.write(installed)
@@ -239,6 +242,9 @@ class InPlace:
         for page in pages.iterdir():
             if page.name not in names:
                 page.unlink()
+
+    def _known_stamp(self, path: str) -> Stamp | None:
+        return NO_STAMP if path in self.carried.mutable else self._work.stamp_of_same(path)
 
     def _entries(self) -> Iterator[Entry]:
         for ref in self._release.pages:
@@ -249,9 +255,9 @@ class InPlace:
             yield from decode_page((own.own / "pages" / ref.hash.hex()).read_bytes())
 
     def _old_entries(self, own: InstalledFolder) -> list[str]:
-        """The paths of the old version, but for its folders."""
+        """The paths of the old version."""
         release = own.release(own.read())
-        return [entry.path for entry in own.entries(release) if entry.kind is not Kind.FOLDER and entry.last]
+        return [entry.path for entry in own.entries(release) if entry.last]
 
 
 def changes_by_path(checked: Iterable[Checked], placed: Callable[[str, Stamp], bool]) -> dict[str, Checked]:

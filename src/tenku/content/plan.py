@@ -2,9 +2,12 @@
 
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tenku.base.errors import FolderError
+from tenku.content.files import writing_failed
 from tenku.content.model import Entry, Kind, Release
 from tenku.content.page import decode_page
 from tenku.content.ports import Progress
@@ -59,21 +62,35 @@ class Planner:
         """The installed version's number in the work list, where its chunks can be used."""
 
     def find_sources(
-        self, own: InstalledFolder | None, seeds: Sequence[Path], *, adopt: Path | None, thorough: bool
+        self,
+        own: InstalledFolder | None,
+        seeds: Sequence[Path],
+        *,
+        others: Sequence[Path],
+        adopt: Path | None,
+        thorough: bool,
     ) -> None:
-        """Look at what is on this machine: the version that is replaced, then other folders. Raises FolderError."""
+        """Look at what is on this machine: the version that is replaced, other installed builds, any other folders.
+
+        Raises FolderError: the replaced version or a seed cannot be read.
+        """
         finder = SourceFinder(self._work, thorough=thorough)
         profile = self._release.profile
         if own is not None and own.release(own.read()).profile == profile:
-            self.own_root = finder.add_installed(own, own.release(own.read()))
+            self.own_root = finder.add_installed(own, own.release(own.read()), own=True)
         elif own is not None or adopt is not None:
-            self.own_root = finder.add_folder(own.folder if own else adopt or Path(), profile)
+            self.own_root = finder.add_folder(own.folder if own else adopt or Path(), profile, own=True)
+        for other in others:
+            with suppress(FolderError):  # It only might have saved some bytes.
+                release = InstalledFolder(other).release(InstalledFolder(other).read())
+                if release.profile == profile:
+                    finder.add_installed(InstalledFolder(other), release, own=False)
         for seed in seeds:
             folder = InstalledFolder(seed)
             if folder.exists() and folder.release(folder.read()).profile == profile:
-                finder.add_installed(folder, folder.release(folder.read()))
+                finder.add_installed(folder, folder.release(folder.read()), own=False)
             else:
-                finder.add_folder(seed, profile)
+                finder.add_folder(seed, profile, own=False)
 
     async def read_manifest(self, source: Source) -> None:
         """Go through the release's pages and note what every file needs. Raises StoreError, PathError."""
@@ -84,7 +101,10 @@ class Planner:
         self._progress.phase("manifest", total=sum(ref.size for ref in self._release.pages))
         async for page in source.pages(self._release.pages):
             manifest.check(page.entries)
-            (pages / page.ref.hash.hex()).write_bytes(page.data)
+            try:
+                (pages / page.ref.hash.hex()).write_bytes(page.data)
+            except OSError as error:
+                raise writing_failed(self._records, error) from error
             file = self._add(page.entries, file)
             self._progress.advance(page.ref.size)
         manifest.finish()

@@ -40,6 +40,8 @@ class PullOptions:
 
     seeds: Sequence[Path] = ()
     """Folders that may hold some of the same files."""
+    others: Sequence[Path] = ()
+    """Folders with builds that Tenku brought; one that cannot be read is left out."""
     thorough: bool = False
     """Read the whole old version instead of believing its files' status."""
     adopt: bool = False
@@ -89,11 +91,12 @@ class Puller:
         self._options = options
         self._progress = progress
         self._installed = installed
-        self._own = InstalledFolder(folder) if InstalledFolder(folder).exists() else None
+        self._own: InstalledFolder | None = None
+        """What Tenku brought there before; found by `_look`."""
 
     async def plan(self) -> Plan:
         """What a pull would do; nothing is written. Raises FolderError, StoreError, PathError."""
-        self._check_folder()
+        self._look()
         with tempfile.TemporaryDirectory(prefix="tenku-plan-") as name, WorkList(Path(name) / "work.db") as work:
             planner, rate = await self._plan(work, Path(name))
             work.begin_group(0)
@@ -117,22 +120,33 @@ class Puller:
 
     async def run(self) -> Pulled:
         """Bring the folder to the release. Raises FolderError, StoreError, PathError; the folder is whole then, too."""
-        self._check_folder()
-        if self._own is not None and not self._options.thorough and self._is_current(self._own):
-            return Pulled(installed=self._installed, changed=False)
-        with Staging(self._folder) as staging:
+        staging = Staging(self._folder)
+        if not staging.is_left:
+            self._look()
+            if self._is_current():
+                return Pulled(installed=self._installed, changed=False)
+        with staging:
+            self._look()  # Ending a switch that was killed may have brought the folder back.
             resumed = staging.prepare()
             with WorkList(staging.beside / "work.db") as work:
                 self._finish_old(staging, work)
-                if self._own is not None and (self._options.low_disk or self._own.read().unfinished):
-                    pulled = await self._replace(staging, work, self._own)
-                else:
-                    pulled = await self._make(staging, work, resumed=resumed)
+                pulled = await self._bring(staging, work, resumed=resumed)
             staging.clear()
         return pulled
 
+    async def _bring(self, staging: Staging, work: WorkList, *, resumed: bool) -> Pulled:
+        if self._is_current():
+            return Pulled(installed=self._installed, changed=False)
+        if self._own is not None and (self._options.low_disk or self._own.read().unfinished):
+            return await self._replace(staging, work, self._own)
+        return await self._make(staging, work, resumed=resumed)
+
+    def _look(self) -> None:
+        """Find out what is installed. Raises FolderError: nothing, and nobody told us to touch what is there."""
+        self._own = _installed_in(self._folder, adopt=self._options.adopt)
+        self._check_folder()
+
     def _check_folder(self) -> None:
-        """Refuse a folder whose files nobody has told us to touch."""
         folder = self._folder
         if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
             raise FolderError(f"{folder} is not a folder.", hint="Give the folder itself.")
@@ -142,12 +156,15 @@ class Puller:
                 hint="Give another folder, or --adopt: what is the same is used, all else is kept.",
             )
 
-    def _is_current(self, own: InstalledFolder) -> bool:
-        before = own.read()
+    def _is_current(self) -> bool:
+        """Whether nothing is to be done but to write down that the channel was looked at."""
+        if self._own is None or self._options.thorough:
+            return False
+        before = self._own.read()
         if before.release != self._installed.release or before.unfinished:
             return False
         if before != self._installed:
-            own.write(self._installed)
+            self._own.write(self._installed)
         return True
 
     async def _make(self, staging: Staging, work: WorkList, *, resumed: bool) -> Pulled:
@@ -215,7 +232,12 @@ class Puller:
         self._progress.phase("look at what is here", total=0)
         adopt = self._folder if self._options.adopt and self._folder.exists() else None
         await asyncio.to_thread(
-            planner.find_sources, self._own, self._options.seeds, adopt=adopt, thorough=self._options.thorough
+            planner.find_sources,
+            self._own,
+            self._options.seeds,
+            others=self._options.others,
+            adopt=adopt,
+            thorough=self._options.thorough,
         )
         before = time.monotonic()
         await planner.read_manifest(self._source)
@@ -227,8 +249,7 @@ class Puller:
     def _install(self, staging: Staging, work: WorkList, assembler: Assembler, resumed: bool) -> Carried:
         """Make the staged folder whole, and put it in its place."""
         assembler.finish_files((path, size, mode) for _, path, size, mode in work.files())
-        replaces = self._folder if self._own is not None or self._options.adopt else None
-        assembler.add_same(work, own=replaces)
+        assembler.add_same(work, self._folder)
         assembler.add_others(self._entries(staging))
         if resumed:
             assembler.remove(c.path for c in self._strangers(staging))
@@ -255,14 +276,15 @@ class Puller:
 
     def _changes(self, work: WorkList, folder: Path | None = None) -> Iterator[Checked]:
         """What the user added to the old version, or changed in it."""
-        own = InstalledFolder(folder or self._folder)
-        if own.exists():
+        own = _installed_in(folder or self._folder, adopt=self._options.adopt)
+        if own is not None:
             release = own.release(own.read())
             progress = NoProgress()
             found = check_folder(own, release, thorough=False, progress=progress, is_whole=work.is_whole)
             return (each for each in found if each.finding in (Finding.ADDED, Finding.CHANGED))
-        if own.folder.exists():
-            return (Checked(each) for each in compare([], scan(own.folder, skip_special=True)))
+        if (folder or self._folder).exists():
+            every = scan(folder or self._folder, skip_special=True)
+            return (Checked(each) for each in compare([], every))
         return iter(())
 
     def _carrier(self, new: Path, old: Path | None = None) -> Carrier:
@@ -276,6 +298,20 @@ class Puller:
         self._carrier(self._folder, staging.old).carry(self._changes(work, staging.old), carried or Carried())
         staging.keep_kept()
         staging.remove_old()
+
+
+def _installed_in(folder: Path, *, adopt: bool) -> InstalledFolder | None:
+    """What Tenku brought to a folder; None: nothing, or its records are damaged and it is to be adopted."""
+    own = InstalledFolder(folder)
+    if not own.exists():
+        return None
+    if adopt:
+        try:
+            for _ in own.entries(own.release(own.read())):
+                pass
+        except FolderError:
+            return None  # What the records said is lost; the files are not.
+    return own
 
 
 def version_label(version: str) -> str:

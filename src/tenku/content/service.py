@@ -18,6 +18,7 @@ from tenku.base.errors import UsageError
 from tenku.content.channelhead import Trust, read_head
 from tenku.content.declared import declared_mutable
 from tenku.content.delegation import Delegation
+from tenku.content.folders import Folders
 from tenku.content.listing import ChannelRow, channels_of, list_channel, list_game, not_listable
 from tenku.content.marks import Mark
 from tenku.content.memory import MemoryFolder
@@ -79,6 +80,7 @@ class ContentService:
         self._key = key
         self._also = also
         self._memory = MemoryFolder(memory)
+        self._folders = Folders(memory.parent / "folders.json")
         self._progress = progress or NoProgress()
         self._now = now
         self._clock = clock
@@ -132,7 +134,9 @@ class ContentService:
             PathError, FolderError: a path of the build is not safe; the folder cannot be written, or its disk is full.
         """
         with self._stores.mirrors() as mirrors:
-            return await (await self._puller(mirrors, name, folder, options)).run()
+            done = await (await self._puller(mirrors, name, folder, options)).run()
+        self._folders.add(_whole(folder))
+        return done
 
     async def verify(self, folder: Path, *, thorough: bool = False) -> Report:
         """Check an installed folder; needs no store. Raises FolderError.
@@ -258,10 +262,11 @@ class ContentService:
         head = await read_head(mirrors, name, trust=trust, now=int(self._now()))
         source = Source(mirrors, name.game)
         release = await source.release(head.current.release)
-        release = await source.release(head.current.release)
         installed = installed_from(head, release, stores=self._stores.urls, key=trust.pinned.line)
-        options = replace(options or PullOptions(), in_flight=self._in_flight, rate=self._rate)
-        return Puller(_whole(folder), source, release, installed, options=options, progress=self._progress)
+        folder = _whole(folder)
+        others = self._folders.others(folder, name.game)
+        options = replace(options or PullOptions(), others=others, in_flight=self._in_flight, rate=self._rate)
+        return Puller(folder, source, release, installed, options=options, progress=self._progress)
 
     def _trusted(self) -> Trust:
         if self._trust is None:

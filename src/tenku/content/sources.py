@@ -8,7 +8,7 @@ from pathlib import Path
 from stat import S_ISREG
 
 from tenku.content.chunkindex import ChunkIndex
-from tenku.content.compare import Stamp
+from tenku.content.compare import Stamp, stamp_of_found
 from tenku.content.files import Reader
 from tenku.content.hashes import FileHasher, hash_bytes
 from tenku.content.model import Chunk, Entry, Hash, Kind, Release
@@ -36,8 +36,13 @@ class SourceFinder:
         self._work = work
         self._thorough = thorough
 
-    def add_installed(self, folder: InstalledFolder, release: Release) -> int:
-        """A folder that Tenku brought; its number in the list. Raises FolderError: its manifest is damaged."""
+    def add_installed(self, folder: InstalledFolder, release: Release, *, own: bool) -> int:
+        """A folder that Tenku brought; its number in the list. Raises FolderError: its manifest is damaged.
+
+        Args:
+            own: it is the one that is replaced, so that whole files of it may be used as they are. Of others every
+                chunk is read and checked when it is taken, as they may change at any time.
+        """
         root = self._work.add_root(folder.folder)
         entries = ((e, s) for e, s in folder.stamped(release) if e.kind is Kind.FILE)
         file = _OldFile()
@@ -47,13 +52,13 @@ class SourceFinder:
             self._work.add_have(file.id, found)
             file.whole = file.whole and len(found) == len(entry.chunks)
             # Appended bytes leave all chunks as they were.
-            if entry.last and file.whole and now is not None and now.size == entry.size:
-                self._work.name_old(file.id, entry.hash)
+            if own and entry.last and file.whole and now is not None and now.size == entry.size:
+                self._work.name_old(file.id, entry.hash, now)
                 self._work.add_whole(entry.path, now)
         return root
 
-    def add_folder(self, folder: Path, profile: str) -> int:
-        """Any other folder, all of which is read; its number in the list."""
+    def add_folder(self, folder: Path, profile: str, *, own: bool) -> int:
+        """Any other folder, all of which is read; its number in the list. `own`: see `add_installed`."""
         root = self._work.add_root(folder)
         file = _OldFile()
         with ChunkIndex() as nothing:
@@ -71,8 +76,8 @@ class SourceFinder:
                         rows.append((chunk.hash, at))
                         at += chunk.length
                     self._work.add_have(file.id, rows)
-                    if part.last:
-                        self._work.name_old(file.id, file.hasher.digest())
+                    if own and part.last:
+                        self._work.name_old(file.id, file.hasher.digest(), stamp_of_found(found))
         return root
 
     def _checked(

@@ -38,6 +38,11 @@ class Staging:
         self._ready = self.beside / "ready"
 
     @property
+    def is_left(self) -> bool:
+        """Whether a killed pull left something to go on with, or to clear away."""
+        return self.beside.exists()
+
+    @property
     def records(self) -> Path:
         """The new version's `.tenku`."""
         return self.new / OWN_FOLDER

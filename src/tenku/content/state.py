@@ -8,7 +8,6 @@ kept/        files of the user that an update moved out of the way
 """
 
 import json
-import os
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +25,8 @@ from tenku.content.wholefile import write_whole
 
 FORMAT = 1
 STAMP = struct.Struct("<QQQ")
+NO_STAMP = Stamp(2**64 - 1, 0, 0)
+"""What no file has."""
 MAX_STATE = 2**20
 
 
@@ -167,10 +168,9 @@ class StampWriter:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def add(self, status: os.stat_result | None) -> None:
+    def add(self, stamp: Stamp | None) -> None:
         """The next file's status; None: nothing is known of it, and it is read when it is checked."""
-        stamp = (status.st_size, status.st_mtime_ns, status.st_ino) if status else (2**64 - 1, 0, 0)
-        self._file.write(STAMP.pack(*stamp))
+        self._file.write(STAMP.pack(*(stamp or NO_STAMP)))
 
 
 def _encode(installed: Installed) -> bytes:

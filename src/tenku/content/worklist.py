@@ -10,13 +10,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from tenku.base.errors import FolderError
 from tenku.content.compare import Stamp
 from tenku.content.files import Target
 from tenku.content.model import Chunk, Entry, Hash, Location
 
 SCHEMA = """
 CREATE TABLE root (id INTEGER PRIMARY KEY, path TEXT);
-CREATE TABLE old (id INTEGER PRIMARY KEY, root INT, path TEXT, hash BLOB, size INT, mode INT);
+CREATE TABLE old (id INTEGER PRIMARY KEY, root INT, path TEXT, hash BLOB, size INT, mode INT, mtime_ns INT, inode INT);
 CREATE INDEX old_hash ON old (hash);
 CREATE INDEX old_path ON old (path);
 CREATE TABLE have (hash BLOB PRIMARY KEY, old INT, offset INT) WITHOUT ROWID;
@@ -26,11 +27,12 @@ CREATE TABLE file (id INTEGER PRIMARY KEY, path TEXT, size INT, mode INT, grp IN
 CREATE TABLE need (chunk INT, file INT, offset INT);
 CREATE TABLE wanted (chunk INTEGER PRIMARY KEY, done INT DEFAULT 0) WITHOUT ROWID;
 CREATE TABLE whole (path TEXT PRIMARY KEY, size INT, mtime_ns INT, inode INT) WITHOUT ROWID;
-CREATE TABLE same (path TEXT, root INT, source TEXT, mode INT);
+CREATE TABLE same (path TEXT, source TEXT, mode INT, size INT, mtime_ns INT, inode INT);
+CREATE INDEX same_path ON same (path);
 """
 JOURNAL = """
 CREATE TABLE IF NOT EXISTS journal (hash BLOB PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS placed (path TEXT PRIMARY KEY, size INT, mtime_ns INT, inode INT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS placed (path TEXT PRIMARY KEY, size INT, mtime_ns INT, inode INT, tree BLOB) WITHOUT ROWID;
 """
 """Chunks that were written to staged files; files that were put into their place one by one, with their status then.
 Both survive a new plan: what is still of use is found by its hash or status."""
@@ -51,11 +53,11 @@ class Place(NamedTuple):
 
 
 class Same(NamedTuple):
-    """A whole file in a source folder."""
+    """A whole file of the folder that is replaced."""
 
-    root: int
     path: str
-    mode: int
+    stamp: Stamp
+    """Its status when it was found to be what it should be."""
 
 
 class WorkList:
@@ -74,6 +76,10 @@ class WorkList:
         with suppress(sqlite3.Error):
             self.commit()
         self._db.close()
+        if isinstance(error, sqlite3.OperationalError):
+            raise FolderError(
+                f"{self._path.parent} cannot be written: {error}.", hint="Is its disk full? What was fetched is kept."
+            ) from error
 
     def begin(self) -> None:
         """Forget the last plan; the journal stays."""
@@ -102,9 +108,10 @@ class WorkList:
             "INSERT INTO old (root, path, hash, size, mode) VALUES (?, ?, ?, ?, ?)", (root, path, hash, size, mode)
         )
 
-    def name_old(self, old: int, hash: Hash) -> None:
-        """The whole file has this name."""
-        self._db.execute("UPDATE old SET hash = ? WHERE id = ?", (hash, old))
+    def name_old(self, old: int, hash: Hash, stamp: Stamp) -> None:
+        """The whole file has this name, while it has this status."""
+        row = (hash, stamp.mtime_ns, stamp.inode, old)
+        self._db.execute("UPDATE old SET hash = ?, mtime_ns = ?, inode = ? WHERE id = ?", row)
 
     def add_whole(self, path: str, stamp: Stamp) -> None:
         """A touched file of the installed version was read, and is what it should be while it has this status."""
@@ -133,14 +140,14 @@ class WorkList:
             self._db.execute("DELETE FROM old WHERE id = ?", (old,))
 
     def same(self, hashes: Sequence[Hash]) -> dict[Hash, Same]:
-        """For each of these names a file that has it, those of the first roots first."""
+        """For each of these names a file that has it."""
         found: dict[Hash, Same] = {}
         for some in _batches(hashes):
             marks = ",".join("?" * len(some))
             rows = self._db.execute(
-                f"SELECT hash, root, path, mode FROM old WHERE hash IN ({marks}) ORDER BY root DESC, id DESC", some
+                f"SELECT hash, path, size, mtime_ns, inode FROM old WHERE hash IN ({marks}) ORDER BY id DESC", some
             )
-            found.update((hash, Same(root, path, mode)) for hash, root, path, mode in rows)
+            found.update((hash, Same(path, Stamp(*stamp))) for hash, path, *stamp in rows)
         return found
 
     def root_path(self, root: int) -> Path:
@@ -149,15 +156,20 @@ class WorkList:
 
     def add_same(self, path: str, same: Same, *, mode: int) -> None:
         """A file of the build that is there already, whole."""
-        self._db.execute("INSERT INTO same VALUES (?, ?, ?, ?)", (path, same.root, same.path, mode))
+        self._db.execute("INSERT INTO same VALUES (?, ?, ?, ?, ?, ?)", (path, same.path, mode, *same.stamp))
 
     def all_same(self) -> Iterator[tuple[str, Same, int]]:
-        """Those files: path, where it is, and the mode that it shall have."""
-        for path, root, source, old_mode, mode in self._db.execute(
-            "SELECT same.path, same.root, source, old.mode, same.mode FROM same"
-            " LEFT JOIN old ON old.root = same.root AND old.path = same.source"
-        ).fetchall():
-            yield path, Same(root, source, old_mode), mode
+        """Those files: path, what they are now, and the mode that they shall have."""
+        rows = self._db.execute("SELECT path, source, mode, size, mtime_ns, inode FROM same").fetchall()
+        for path, source, mode, *stamp in rows:
+            yield path, Same(source, Stamp(*stamp)), mode
+
+    def stamp_of_same(self, path: str) -> Stamp | None:
+        """The status of a file of the build that stays where it is; None for any other."""
+        row = self._db.execute(
+            "SELECT size, mtime_ns, inode FROM same WHERE path = ? AND source = path", (path,)
+        ).fetchone()
+        return Stamp(*row) if row else None
 
     # What has to be made
 
@@ -225,16 +237,15 @@ class WorkList:
         """Number, path, size and mode of the files of all groups that are not in their place."""
         return self._db.execute("SELECT id, path, size, mode FROM file WHERE done = 0 ORDER BY id").fetchall()
 
-    def add_placed(self, path: str, stamp: Stamp | None) -> None:
-        """A file was put into its place, and has this status there."""
+    def add_placed(self, path: str, stamp: Stamp | None, tree: Hash) -> None:
+        """A file of this build was put into its place, and has this status there."""
         if stamp is not None:
-            row = (path, stamp.size, stamp.mtime_ns, stamp.inode)
-            self._db.execute("INSERT OR REPLACE INTO placed VALUES (?, ?, ?, ?)", row)
+            self._db.execute("INSERT OR REPLACE INTO placed VALUES (?, ?, ?, ?, ?)", (path, *stamp, tree))
 
-    def is_placed(self, path: str, stamp: Stamp) -> bool:
-        """Whether this very file was put there."""
-        row = self._db.execute("SELECT size, mtime_ns, inode FROM placed WHERE path = ?", (path,)).fetchone()
-        return row is not None and Stamp(*row) == stamp
+    def is_placed(self, path: str, stamp: Stamp, tree: Hash | None = None) -> bool:
+        """Whether this very file was put there, as one of this build or of any."""
+        row = self._db.execute("SELECT size, mtime_ns, inode, tree FROM placed WHERE path = ?", (path,)).fetchone()
+        return row is not None and Stamp(*row[:3]) == stamp and tree in (None, row[3])
 
     def replace_old(self, root: int, path: str, *, size: int, mode: int, chunks: Iterable[tuple[Hash, int]]) -> None:
         """The file of a source folder is another one now."""
