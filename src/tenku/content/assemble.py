@@ -81,7 +81,7 @@ class Assembler:
         Raises:
             FolderError: one changed meanwhile, or cannot be written.
         """
-        for path, same, mode in work.all_same():
+        for path, same, mode in work.stock.all_same():
             self.make_parents([path])
             self.bring(folder / same.path, self._folder / path, mode=mode, stamp=same.stamp)
 

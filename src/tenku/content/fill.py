@@ -67,10 +67,10 @@ class Filler:
 
     async def copy_local(self) -> None:
         """Take chunks from files of this machine; what is not there any more is left to be fetched."""
-        async for hashes, bad in parallel(2, self._local_jobs()):
-            self._work.mark(hashes)
-            for place in bad:
-                self._work.drop_have(place.old, place.offset)
+        async for good, bad in parallel(2, self._local_jobs()):
+            self._work.mark(good)
+            for hash in bad:
+                self._work.stock.drop_have(hash)
         self._work.commit()
 
     async def fetch(self) -> None:
@@ -83,21 +83,21 @@ class Filler:
             self._work.mark(hashes)
             self._work.commit()
 
-    def _local_jobs(self) -> Iterator["asyncio.Future[tuple[list[Hash], list[Place]]]"]:
+    def _local_jobs(self) -> Iterator["asyncio.Future[tuple[list[Hash], list[Hash]]]"]:
         for group in _groups(self._work.local(), lambda each: each[0].length):
             targets = self._work.targets([chunk.hash for chunk, _ in group])
             yield asyncio.ensure_future(asyncio.to_thread(self._copy, group, targets))
 
     def _copy(
         self, group: Sequence[tuple[Chunk, Place]], targets: dict[Hash, list[Target]]
-    ) -> tuple[list[Hash], list[Place]]:
+    ) -> tuple[list[Hash], list[Hash]]:
         good: list[Hash] = []
-        bad: list[Place] = []
+        bad: list[Hash] = []
         with Writer(self._folder) as writer, Reader() as reader:
             for chunk, place in group:
                 data = reader.read(f"{place.root}/{place.path}", place.offset, chunk.length)
                 if data is None or hash_bytes(data) != chunk.hash:
-                    bad.append(place)
+                    bad.append(chunk.hash)
                     continue
                 writer.write(data, targets[chunk.hash])
                 good.append(chunk.hash)

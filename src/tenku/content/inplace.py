@@ -89,7 +89,7 @@ class InPlace:
         for id, path, size, mode in files:
             self._place(self._parts / path, path)
             self._work.finish_files([id])
-            self._work.replace_old(self._root, path, size=size, mode=mode, chunks=self._work.needs_of(id))
+            self._work.stock.replace_old(self._root, path, size=size, mode=mode, chunks=self._work.needs_of(id))
             self._work.add_placed(path, stamp_of(f"{self._folder}/{path}"), self._release.tree)
         self._work.commit()
 
@@ -126,7 +126,7 @@ class InPlace:
         if path in self._changes:
             self._keep(path)
         else:
-            self._work.drop_old(self._root, path)
+            self._work.stock.drop_old(self._root, path)
             (self._folder / path).unlink()
 
     def _empty(self, path: str) -> None:
@@ -143,14 +143,14 @@ class InPlace:
         target = self._folder / place
         target.parent.mkdir(parents=True, exist_ok=True)
         (self._folder / path).replace(target)
-        self._work.drop_old(self._root, path)
+        self._work.stock.drop_old(self._root, path)
         self.carried.kept[path] = place
 
     def _move_same(self) -> None:
         """Files that only got another mode or name: all of those are linked aside first, as they may change places."""
         aside = self._staging.beside / "moved"
         aside.mkdir(exist_ok=True)
-        every = list(self._work.all_same())
+        every = list(self._work.stock.all_same())
         for path, _, mode in (each for each in every if each[1].path == each[0]):
             place = self._folder / path
             if (place.lstat().st_mode ^ mode) & 0o100:
@@ -161,7 +161,7 @@ class InPlace:
             place.unlink(missing_ok=True)
             Assembler(aside).bring(self._folder / same.path, place, mode=mode, stamp=same.stamp)
         for number, (path, _, _) in enumerate(moves):
-            self._work.drop_old(self._root, path)
+            self._work.stock.drop_old(self._root, path)
             self._place(aside / str(number), path)
 
     def _skip_placed(self) -> None:
@@ -170,7 +170,7 @@ class InPlace:
             stamp = stamp_of(f"{self._folder}/{path}")
             if stamp is not None and self._work.is_placed(path, stamp, self._release.tree):
                 self._work.finish_files([id])
-                self._work.replace_old(self._root, path, size=size, mode=mode, chunks=self._work.needs_of(id))
+                self._work.stock.replace_old(self._root, path, size=size, mode=mode, chunks=self._work.needs_of(id))
 
     def _remove_old(self, old: Iterable[str]) -> None:
         """Remove files of the old version that the new one does not have, and folders that are empty then."""
@@ -244,7 +244,7 @@ class InPlace:
                 page.unlink()
 
     def _known_stamp(self, path: str) -> Stamp | None:
-        return NO_STAMP if path in self.carried.mutable else self._work.stamp_of_same(path)
+        return NO_STAMP if path in self.carried.mutable else self._work.stock.stamp_of_same(path)
 
     def _entries(self) -> Iterator[Entry]:
         for ref in self._release.pages:

@@ -95,7 +95,7 @@ class Patcher:
         for part in header.parts:
             chunks = self._work.wanted_by_prefix(prefix for prefix, _, _ in part.chunks())
             stored = sum(chunk.at.stored for chunk in chunks.values())
-            if part.payload_length < WORTH * stored and self._work.has_old(self._root, part.region.path):
+            if part.payload_length < WORTH * stored and self._work.stock.has_old(self._root, part.region.path):
                 yield _Job(part, chunks)
 
     def _fetch(self, wanted: Range[_Job]) -> "asyncio.Future[list[Hash]]":

@@ -113,7 +113,7 @@ class Planner:
     def _add(self, entries: Sequence[Entry], file: int) -> int:
         """`file` is the number of the one whose parts go on in this page; the one that goes on in the next."""
         files = [entry for entry in entries if entry.kind is Kind.FILE and entry.size]
-        same = self._work.same([entry.hash for entry in files if entry.last])
+        same = self._work.stock.same([entry.hash for entry in files if entry.last])
         make = []
         for entry in files:
             whole = same.get(entry.hash) if entry.last else None
@@ -121,7 +121,7 @@ class Planner:
                 make.append(entry)
                 continue
             self.unchanged += 1
-            self._work.add_same(entry.path, whole, mode=entry.mode)
+            self._work.stock.add_same(entry.path, whole, mode=entry.mode)
             if entry.start:
                 self._work.forget_file(file)
         numbers = iter(self._work.add_files([entry for entry in make if entry.start == 0]))

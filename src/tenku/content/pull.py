@@ -280,7 +280,7 @@ class Puller:
         if own is not None:
             release = own.release(own.read())
             progress = NoProgress()
-            found = check_folder(own, release, thorough=False, progress=progress, is_whole=work.is_whole)
+            found = check_folder(own, release, thorough=False, progress=progress, is_whole=work.stock.is_whole)
             return (each for each in found if each.finding in (Finding.ADDED, Finding.CHANGED))
         if (folder or self._folder).exists():
             every = scan(folder or self._folder, skip_special=True)

@@ -43,23 +43,23 @@ class SourceFinder:
             own: it is the one that is replaced, so that whole files of it may be used as they are. Of others every
                 chunk is read and checked when it is taken, as they may change at any time.
         """
-        root = self._work.add_root(folder.folder)
+        root = self._work.stock.add_root(folder.folder)
         entries = ((e, s) for e, s in folder.stamped(release) if e.kind is Kind.FILE)
         file = _OldFile()
         for entry, now, found in self._checked(folder.folder, entries):
             if entry.start == 0:
-                file = _OldFile(self._work.add_old(root, entry.path, Hash(b""), size=entry.size, mode=entry.mode))
-            self._work.add_have(file.id, found)
+                file = _OldFile(self._work.stock.add_old(root, entry.path, Hash(b""), size=entry.size, mode=entry.mode))
+            self._work.stock.add_have(file.id, found)
             file.whole = file.whole and len(found) == len(entry.chunks)
             # Appended bytes leave all chunks as they were.
             if own and entry.last and file.whole and now is not None and now.size == entry.size:
-                self._work.name_old(file.id, entry.hash, now)
-                self._work.add_whole(entry.path, now)
+                self._work.stock.name_old(file.id, entry.hash, now)
+                self._work.stock.add_whole(entry.path, now)
         return root
 
     def add_folder(self, folder: Path, profile: str, *, own: bool) -> int:
         """Any other folder, all of which is read; its number in the list. `own`: see `add_installed`."""
-        root = self._work.add_root(folder)
+        root = self._work.stock.add_root(folder)
         file = _OldFile()
         with ChunkIndex() as nothing:
             reader = FolderReader(folder, profile, nothing, compress=False)
@@ -68,16 +68,16 @@ class SourceFinder:
                     found = part.found
                     if part.start == 0:
                         file = _OldFile(
-                            self._work.add_old(root, found.path, Hash(b""), size=found.size, mode=found.mode)
+                            self._work.stock.add_old(root, found.path, Hash(b""), size=found.size, mode=found.mode)
                         )
                     at, rows = part.start, []
                     for chunk in part.chunks:
                         file.hasher.add(chunk.hash)
                         rows.append((chunk.hash, at))
                         at += chunk.length
-                    self._work.add_have(file.id, rows)
+                    self._work.stock.add_have(file.id, rows)
                     if own and part.last:
-                        self._work.name_old(file.id, file.hasher.digest(), stamp_of_found(found))
+                        self._work.stock.name_old(file.id, file.hasher.digest(), stamp_of_found(found))
         return root
 
     def _checked(

@@ -14,21 +14,14 @@ from tenku.base.errors import FolderError
 from tenku.content.compare import Stamp
 from tenku.content.files import Target
 from tenku.content.model import Chunk, Entry, Hash, Location
+from tenku.content.stock import STOCK, Stock, batches
 
 SCHEMA = """
-CREATE TABLE root (id INTEGER PRIMARY KEY, path TEXT);
-CREATE TABLE old (id INTEGER PRIMARY KEY, root INT, path TEXT, hash BLOB, size INT, mode INT, mtime_ns INT, inode INT);
-CREATE INDEX old_hash ON old (hash);
-CREATE INDEX old_path ON old (path);
-CREATE TABLE have (hash BLOB PRIMARY KEY, old INT, offset INT) WITHOUT ROWID;
 CREATE TABLE pack (id INTEGER PRIMARY KEY, hash BLOB UNIQUE);
 CREATE TABLE chunk (id INTEGER PRIMARY KEY, hash BLOB UNIQUE, length INT, pack INT, offset INT, stored INT);
 CREATE TABLE file (id INTEGER PRIMARY KEY, path TEXT, size INT, mode INT, grp INT DEFAULT 0, done INT DEFAULT 0);
 CREATE TABLE need (chunk INT, file INT, offset INT);
 CREATE TABLE wanted (chunk INTEGER PRIMARY KEY, done INT DEFAULT 0) WITHOUT ROWID;
-CREATE TABLE whole (path TEXT PRIMARY KEY, size INT, mtime_ns INT, inode INT) WITHOUT ROWID;
-CREATE TABLE same (path TEXT, source TEXT, mode INT, size INT, mtime_ns INT, inode INT);
-CREATE INDEX same_path ON same (path);
 """
 JOURNAL = """
 CREATE TABLE IF NOT EXISTS journal (hash BLOB PRIMARY KEY) WITHOUT ROWID;
@@ -40,7 +33,6 @@ Both survive a new plan: what is still of use is found by its hash or status."""
 CACHE_KIB = 48 * 1024
 LAST_HASH = b"\xff" * 33
 """Behind every hash."""
-BATCH = 400
 
 
 class Place(NamedTuple):
@@ -49,15 +41,6 @@ class Place(NamedTuple):
     root: str
     path: str
     offset: int
-    old: int
-
-
-class Same(NamedTuple):
-    """A whole file of the folder that is replaced."""
-
-    path: str
-    stamp: Stamp
-    """Its status when it was found to be what it should be."""
 
 
 class WorkList:
@@ -68,6 +51,7 @@ class WorkList:
 
     def __enter__(self) -> Self:
         self._db = self._open()
+        self.stock = Stock(self._db)
         return self
 
     def __exit__(
@@ -87,7 +71,7 @@ class WorkList:
             if table not in ("journal", "placed"):
                 self._db.execute(f"DROP TABLE {table}")
         self._db.execute("COMMIT")
-        self._db.executescript(SCHEMA)
+        self._db.executescript(STOCK + SCHEMA)
         self._db.execute("BEGIN")
 
     def commit(self) -> None:
@@ -95,81 +79,6 @@ class WorkList:
         if self._db.in_transaction:
             self._db.execute("COMMIT")
         self._db.execute("BEGIN")
-
-    # What is there already
-
-    def add_root(self, path: Path) -> int:
-        """A folder with files that may be used."""
-        return self._insert("INSERT INTO root (path) VALUES (?)", (str(path),))
-
-    def add_old(self, root: int, path: str, hash: Hash, *, size: int, mode: int) -> int:
-        """A file in it, whose bytes have this name."""
-        return self._insert(
-            "INSERT INTO old (root, path, hash, size, mode) VALUES (?, ?, ?, ?, ?)", (root, path, hash, size, mode)
-        )
-
-    def name_old(self, old: int, hash: Hash, stamp: Stamp) -> None:
-        """The whole file has this name, while it has this status."""
-        row = (hash, stamp.mtime_ns, stamp.inode, old)
-        self._db.execute("UPDATE old SET hash = ?, mtime_ns = ?, inode = ? WHERE id = ?", row)
-
-    def add_whole(self, path: str, stamp: Stamp) -> None:
-        """A touched file of the installed version was read, and is what it should be while it has this status."""
-        row = (path, stamp.size, stamp.mtime_ns, stamp.inode)
-        self._db.execute("INSERT OR REPLACE INTO whole VALUES (?, ?, ?, ?)", row)
-
-    def is_whole(self, path: str, stamp: Stamp) -> bool:
-        """Whether that was found of it."""
-        row = self._db.execute("SELECT size, mtime_ns, inode FROM whole WHERE path = ?", (path,)).fetchone()
-        return row is not None and Stamp(*row) == stamp
-
-    def add_have(self, old: int, chunks: Iterable[tuple[Hash, int]]) -> None:
-        """Chunks of that file, and their offsets."""
-        self._db.executemany(
-            "INSERT OR IGNORE INTO have VALUES (?, ?, ?)", [(hash, old, offset) for hash, offset in chunks]
-        )
-
-    def drop_have(self, old: int, offset: int) -> None:
-        """What should be there is not."""
-        self._db.execute("DELETE FROM have WHERE old = ? AND offset = ?", (old, offset))
-
-    def drop_old(self, root: int, path: str) -> None:
-        """The file is not to be used any more."""
-        for (old,) in self._db.execute("SELECT id FROM old WHERE root = ? AND path = ?", (root, path)).fetchall():
-            self._db.execute("DELETE FROM have WHERE old = ?", (old,))
-            self._db.execute("DELETE FROM old WHERE id = ?", (old,))
-
-    def same(self, hashes: Sequence[Hash]) -> dict[Hash, Same]:
-        """For each of these names a file that has it."""
-        found: dict[Hash, Same] = {}
-        for some in _batches(hashes):
-            marks = ",".join("?" * len(some))
-            rows = self._db.execute(
-                f"SELECT hash, path, size, mtime_ns, inode FROM old WHERE hash IN ({marks}) ORDER BY id DESC", some
-            )
-            found.update((hash, Same(path, Stamp(*stamp))) for hash, path, *stamp in rows)
-        return found
-
-    def root_path(self, root: int) -> Path:
-        """Where a root lies."""
-        return Path(str(self._db.execute("SELECT path FROM root WHERE id = ?", (root,)).fetchone()[0]))
-
-    def add_same(self, path: str, same: Same, *, mode: int) -> None:
-        """A file of the build that is there already, whole."""
-        self._db.execute("INSERT INTO same VALUES (?, ?, ?, ?, ?, ?)", (path, same.path, mode, *same.stamp))
-
-    def all_same(self) -> Iterator[tuple[str, Same, int]]:
-        """Those files: path, what they are now, and the mode that they shall have."""
-        rows = self._db.execute("SELECT path, source, mode, size, mtime_ns, inode FROM same").fetchall()
-        for path, source, mode, *stamp in rows:
-            yield path, Same(source, Stamp(*stamp)), mode
-
-    def stamp_of_same(self, path: str) -> Stamp | None:
-        """The status of a file of the build that stays where it is; None for any other."""
-        row = self._db.execute(
-            "SELECT size, mtime_ns, inode FROM same WHERE path = ? AND source = path", (path,)
-        ).fetchone()
-        return Stamp(*row) if row else None
 
     # What has to be made
 
@@ -204,6 +113,7 @@ class WorkList:
 
     def split_groups(self, most: int) -> int:
         """Put the files into groups of at most `most` bytes, or of one file; how many there are."""
+        self._db.execute("CREATE INDEX have_old ON have (old)")  # Files will be replaced one by one.
         group, room, rows = 0, most, []
         for id, size in self._db.execute("SELECT id, size FROM file ORDER BY id"):
             if size > room and room < most:
@@ -247,11 +157,6 @@ class WorkList:
         row = self._db.execute("SELECT size, mtime_ns, inode, tree FROM placed WHERE path = ?", (path,)).fetchone()
         return row is not None and Stamp(*row[:3]) == stamp and tree in (None, row[3])
 
-    def replace_old(self, root: int, path: str, *, size: int, mode: int, chunks: Iterable[tuple[Hash, int]]) -> None:
-        """The file of a source folder is another one now."""
-        self.drop_old(root, path)
-        self.add_have(self.add_old(root, path, Hash(b""), size=size, mode=mode), chunks)
-
     def needs_of(self, file: int) -> list[tuple[Hash, int]]:
         """Hash and offset of every chunk of a file."""
         return self._db.execute(
@@ -267,14 +172,14 @@ class WorkList:
     def local(self) -> list[tuple[Chunk, Place]]:
         """Wanted chunks that some source has, in the order of its files."""
         rows = self._db.execute(
-            "SELECT chunk.hash, length, pack.hash, chunk.offset, stored, root.path, old.path, have.offset, old.id"
+            "SELECT chunk.hash, length, pack.hash, chunk.offset, stored, root.path, old.path, have.offset"
             " FROM wanted JOIN chunk ON chunk.id = wanted.chunk JOIN have ON have.hash = chunk.hash"
             " JOIN old ON old.id = have.old JOIN root ON root.id = old.root JOIN pack ON pack.id = chunk.pack"
             " WHERE wanted.done = 0 ORDER BY old.id, have.offset"
         )
         return [
-            (Chunk(Hash(hash), length, Location(Hash(pack), offset, stored)), Place(root, path, at, old))
-            for hash, length, pack, offset, stored, root, path, at, old in rows
+            (Chunk(Hash(hash), length, Location(Hash(pack), offset, stored)), Place(root, path, at))
+            for hash, length, pack, offset, stored, root, path, at in rows
         ]
 
     def remote(self) -> Iterator[Chunk]:
@@ -297,11 +202,6 @@ class WorkList:
                 found[prefix] = chunk
         return found
 
-    def has_old(self, root: int, path: str) -> bool:
-        """Whether that folder has a file of this path that may be used."""
-        row = self._db.execute("SELECT 1 FROM old WHERE root = ? AND path = ?", (root, path)).fetchone()
-        return row is not None
-
     def totals(self) -> tuple[int, int]:
         """Bytes to fetch as chunks, and bytes of files that are put together."""
         fetch = self._db.execute(
@@ -322,7 +222,7 @@ class WorkList:
     def targets(self, hashes: Sequence[Hash]) -> dict[Hash, list[Target]]:
         """Everywhere in the group's files where these chunks belong."""
         found: dict[Hash, list[Target]] = {hash: [] for hash in hashes}
-        for some in _batches(hashes):
+        for some in batches(hashes):
             marks = ",".join("?" * len(some))
             rows = self._db.execute(
                 "SELECT hash, path, mode, need.offset FROM chunk JOIN need ON need.chunk = chunk.id"
@@ -355,7 +255,7 @@ class WorkList:
             [(c.hash, c.length, packs[c.at.pack], c.at.offset, c.at.stored) for c in chunks],
         )
         ids: dict[Hash, int] = {}
-        for some in _batches([chunk.hash for chunk in chunks]):
+        for some in batches([chunk.hash for chunk in chunks]):
             marks = ",".join("?" * len(some))
             ids.update(self._db.execute(f"SELECT hash, id FROM chunk WHERE hash IN ({marks})", some))
         return ids
@@ -383,11 +283,6 @@ class WorkList:
             db.close()
             raise sqlite3.DatabaseError("damaged")
         if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'wanted'").fetchone():
-            db.executescript(SCHEMA + JOURNAL)
+            db.executescript(STOCK + SCHEMA + JOURNAL)
         db.execute("BEGIN")
         return db
-
-
-def _batches(values: Sequence[Hash]) -> Iterator[Sequence[Hash]]:
-    for begin in range(0, len(values), BATCH):
-        yield values[begin : begin + BATCH]
