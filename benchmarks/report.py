@@ -30,9 +30,8 @@ class Row:
 
     @property
     def asked(self) -> str:
-        return (
-            f"{'≥' if self.at_least else '≤'} {self.limit:g}{' of peer' if self.peer is not None else f' {self.unit}'}"
-        )
+        of = "of peer" if self.peer is not None else self.unit
+        return f"{'≥' if self.at_least else '≤'} {self.limit:.4g} {of}"
 
 
 HEAD = ("what", "asked", "measured", "peer", "ratio", "")
@@ -64,9 +63,14 @@ def as_json(rows: Sequence[Row]) -> list[dict[str, object]]:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    peer = "" if row.peer is None else f"{row.peer:.1f} {row.unit}"
+    peer = "" if row.peer is None else f"{_number(row.peer)} {row.unit}"
     ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-    return (row.name, row.asked, f"{row.measured:.1f} {row.unit}", peer, ratio, "ok" if row.ok else "MISSED")
+    return (row.name, row.asked, f"{_number(row.measured)} {row.unit}", peer, ratio, "ok" if row.ok else "MISSED")
+
+
+def _number(value: float) -> str:
+    """As many digits as mean something, small ratios included."""
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"
 
 
 def _aligned(lines: Sequence[tuple[str, ...]]) -> str:

@@ -1,0 +1,1 @@
+"""The parts of the content benchmark: corpora, tools, servers, and what is measured with them."""
