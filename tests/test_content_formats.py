@@ -192,7 +192,7 @@ def test_pages_end_by_what_stands_in_them_and_are_never_too_large() -> None:
 
 def test_an_unchanged_part_of_a_large_tree_keeps_its_pages(tmp_path: Path) -> None:
     store = tmp_path / "store"
-    first = publish_to(store, write_tree(tmp_path / "build", small_files(6000)))
+    first = publish_to(store, write_tree(tmp_path / "build", small_files(9000)))
     (tmp_path / "build/f50/new.txt").write_bytes(b"new")
     second = publish_to(store, tmp_path / "build")
     before, after = ({ref.hash for ref in each.release.pages} for each in (first, second))

@@ -66,9 +66,15 @@ class InPlace:
         try:
             self._move_same()
             self._skip_placed()
-            for group in range(self._work.split_groups(max(self._work.largest(), 1))):
-                await self._group(group, fill)
-            self._remove_old(old)
+            groups = self._work.split_groups(max(self._work.largest(), 1))
+            last = self._work.last_needed(self._root)
+            gone = self._gone(old)
+            for group in range(-1, groups):
+                if group >= 0:
+                    await self._group(group, fill)
+                # As soon as nothing is taken from them any more: their disk is needed for what comes.
+                self._remove_old(path for path in gone if last.get(path, -1) == group)
+            self._remove_old(gone)
             self._make_others()
             self._write_records(own, installed)
         except OSError as error:
@@ -86,10 +92,10 @@ class InPlace:
         await fill(self._parts)
         assembler.finish_files((path, size, mode) for _, path, size, mode in files)
         sync_file_system(self._parts)
-        for id, path, size, mode in files:
+        for id, path, _, _ in files:
             self._place(self._parts / path, path)
             self._work.finish_files([id])
-            self._work.stock.replace_old(self._root, path, size=size, mode=mode, chunks=self._work.needs_of(id))
+            self._work.stock.replace_old(self._root, path, self._work.needs_of(id))
             self._work.add_placed(path, stamp_of(f"{self._folder}/{path}"), self._release.tree)
         self._work.commit()
 
@@ -166,22 +172,27 @@ class InPlace:
 
     def _skip_placed(self) -> None:
         """What a killed run put into its place needs not be made again."""
-        for id, path, size, mode in self._work.unfinished_files():
+        for id, path, _, _ in self._work.unfinished_files():
             stamp = stamp_of(f"{self._folder}/{path}")
             if stamp is not None and self._work.is_placed(path, stamp, self._release.tree):
                 self._work.finish_files([id])
-                self._work.stock.replace_old(self._root, path, size=size, mode=mode, chunks=self._work.needs_of(id))
+                self._work.stock.replace_old(self._root, path, self._work.needs_of(id))
 
-    def _remove_old(self, old: Iterable[str]) -> None:
-        """Remove files of the old version that the new one does not have, and folders that are empty then."""
+    def _gone(self, old: Iterable[str]) -> list[str]:
+        """The paths of the old version that the new one does not have, and that are as the old one had them."""
         keep = {entry.path for entry in self._entries()}
-        for path in old:
-            if path in keep or path in self._changes or not self._is_own(path):
+        return [path for path in old if path not in keep and path not in self._changes]
+
+    def _remove_old(self, paths: Iterable[str]) -> None:
+        """Remove files of the old version, and folders that are empty then; those that are gone are no error."""
+        for path in paths:
+            if not self._is_own(path):
                 continue
             place = self._folder / path
             if S_ISDIR(place.lstat().st_mode):
                 self._prune_folders(f"{path}/")
             else:
+                self._work.stock.drop_old(self._root, path)
                 place.unlink()
                 self._prune_folders(path)
 
@@ -225,7 +236,9 @@ class InPlace:
         if entry.kind is Kind.FOLDER:
             return target.is_dir() and not target.is_symlink()
         status = target.lstat() if os.path.lexists(target) else None
-        return status is not None and S_ISREG(status.st_mode) and status.st_size == 0
+        if status is None or not S_ISREG(status.st_mode) or status.st_size:
+            return False
+        return not (status.st_mode ^ entry.mode) & 0o100
 
     def _write_records(self, own: InstalledFolder, installed: Installed) -> None:
         """The state last: until then the folder is unfinished."""

@@ -75,28 +75,28 @@ class PackBuilder:
     """Collects stored chunks until a pack is full."""
 
     def __init__(self) -> None:
-        self._frames = bytearray()
-        self._index = bytearray()
-        self._count = 0
+        self._frames: list[bytes] = []
+        self._index: list[bytes] = []
+        self._size = 0
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._frames)
 
     def has_room(self, stored: bytes) -> bool:
         """Whether this chunk still goes in; into an empty pack every chunk goes."""
-        return not self._count or len(self._frames) + len(stored) <= PACK_BYTES
+        return not self._frames or self._size + len(stored) <= PACK_BYTES
 
     def add(self, hash: Hash, length: int, stored: bytes) -> int:
         """Put a stored chunk in; its offset."""
-        offset = len(self._frames)
-        self._frames += stored
-        self._index += RECORD.pack(hash, length, len(stored))
-        self._count += 1
+        offset = self._size
+        self._frames.append(stored)
+        self._index.append(RECORD.pack(hash, length, len(stored)))
+        self._size += len(stored)
         return offset
 
     def finish(self) -> tuple[Hash, bytes]:
         """The pack's name and its bytes."""
-        data = bytes(self._frames) + bytes(self._index) + FOOTER.pack(self._count, VERSION, MAGIC)
+        data = b"".join((*self._frames, *self._index, FOOTER.pack(len(self._frames), VERSION, MAGIC)))
         return hash_bytes(data), data
 
 

@@ -31,10 +31,10 @@ LEVEL = 9
 MAX_ENTRIES = 4096
 MAX_REFS = 16384
 """A page is full with so many; a file of more chunks goes on in the next page."""
-SOFT_ENTRIES = 256
-SOFT_REFS = 2048
+SOFT_ENTRIES = 768
+SOFT_REFS = 4096
 """From here on a page ends after a path that says so: pages of unchanged parts are the same in the next release."""
-ENDS = 256
+ENDS = 384
 """One path in so many ends a page."""
 
 MAX_STORED = 8 * 2**20

@@ -11,6 +11,7 @@ from tenku.base.errors import ConflictError, FolderError, NotFoundError, StoreEr
 from tenku.content.build import BuildWriter, Built
 from tenku.content.chunkindex import ChunkIndex
 from tenku.content.chunking import PROFILES
+from tenku.content.collection import no_collection
 from tenku.content.deltas import DeltaMaker
 from tenku.content.hashes import hash_bytes
 from tenku.content.head import MAX_HISTORY, MAX_SEALED, decode_head, encode_head, open_sealed, seal
@@ -22,7 +23,7 @@ from tenku.content.mutable import compile_patterns
 from tenku.content.ports import Progress, PruneStore
 from tenku.content.reading import FolderReader
 from tenku.content.release import MAX_TEXT, encode_release
-from tenku.content.scan import scan
+from tenku.content.scan import scan, total_size
 from tenku.content.source import Source
 from tenku.content.stores.mirrors import Mirrors
 
@@ -188,14 +189,14 @@ class Publisher:
         return await asyncio.to_thread(self._read, folder, profile, index, uploads)
 
     def _read(self, folder: Path, profile: str, index: ChunkIndex, uploads: "_Uploads") -> Built:
-        total = sum(found.size for found in scan(folder))
-        self._progress.phase("publish", total=total)
+        self._progress.phase("publish", total=total_size(folder))
         reader = FolderReader(folder, profile, index)
         writer = BuildWriter(index, uploads.put)
-        for parts in reader.read(scan(folder)):
-            writer.add(parts)
-            self._progress.advance(sum(chunk.length for part in parts for chunk in part.chunks))
-        built = writer.finish()
+        with no_collection():
+            for parts in reader.read(scan(folder)):
+                writer.add(parts)
+                self._progress.advance(sum(chunk.length for part in parts for chunk in part.chunks))
+            built = writer.finish()
         uploads.wait()
         return built
 

@@ -20,7 +20,7 @@ from tenku.content.patches import Patcher
 from tenku.content.plan import Plan, Planner, free_bytes, staged_entries
 from tenku.content.ports import NoProgress, Progress
 from tenku.content.release import release_hash_text
-from tenku.content.scan import scan
+from tenku.content.scan import scan, touched_since
 from tenku.content.source import Source
 from tenku.content.staging import Staging
 from tenku.content.state import Installed, InstalledFolder
@@ -129,7 +129,9 @@ class Puller:
             self._look()  # Ending a switch that was killed may have brought the folder back.
             resumed = staging.prepare()
             with WorkList(staging.beside / "work.db") as work:
-                self._finish_old(staging, work)
+                if staging.old.exists():  # A switch was killed before the replaced version was removed.
+                    self._carry_late(staging, work, Carried())
+                    self._remove_old(staging)
                 pulled = await self._bring(staging, work, resumed=resumed)
             staging.clear()
         return pulled
@@ -255,10 +257,12 @@ class Puller:
             assembler.remove(c.path for c in self._strangers(staging))
         self._write_records(staging, assembler)
         carried = Carried()
-        carrier = self._carrier(staging.new)
-        carrier.carry(self._changes(work), carried)
+        looked = staging.time_ns()
+        self._carrier(staging.new).carry(self._changes(work), carried)
         staging.switch()
-        self._finish_old(staging, work, carried)
+        if touched_since(staging.old, looked):
+            self._carry_late(staging, work, carried)
+        self._remove_old(staging)
         return carried
 
     def _write_records(self, staging: Staging, assembler: Assembler) -> None:
@@ -291,11 +295,11 @@ class Puller:
         label = version_label(self._own.read().version) if self._own else "before"
         return Carrier(old or self._folder, new, mutable=compile_patterns(self._release.mutable), label=label)
 
-    def _finish_old(self, staging: Staging, work: WorkList, carried: Carried | None = None) -> None:
-        """Bring what the user wrote to the old version during the switch, and remove it."""
-        if not staging.old.exists():
-            return
-        self._carrier(self._folder, staging.old).carry(self._changes(work, staging.old), carried or Carried())
+    def _carry_late(self, staging: Staging, work: WorkList, carried: Carried) -> None:
+        """Bring what was written to the old version after it was looked at."""
+        self._carrier(self._folder, staging.old).carry(self._changes(work, staging.old), carried)
+
+    def _remove_old(self, staging: Staging) -> None:
         staging.keep_kept()
         staging.remove_old()
 

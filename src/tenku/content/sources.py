@@ -15,8 +15,11 @@ from tenku.content.model import Chunk, Entry, Hash, Kind, Release
 from tenku.content.reading import FolderReader
 from tenku.content.scan import scan
 from tenku.content.state import InstalledFolder
+from tenku.content.stock import StockFile
 from tenku.content.worklist import WorkList
 
+BATCH = 1000
+"""Files that are written down at once."""
 AHEAD = 16
 """Files that are read before they are needed."""
 
@@ -43,41 +46,49 @@ class SourceFinder:
             own: it is the one that is replaced, so that whole files of it may be used as they are. Of others every
                 chunk is read and checked when it is taken, as they may change at any time.
         """
-        root = self._work.stock.add_root(folder.folder)
+        stock = self._work.stock
+        root = stock.add_root(folder.folder)
         entries = ((e, s) for e, s in folder.stamped(release) if e.kind is Kind.FILE)
-        file = _OldFile()
+        files: list[StockFile] = []
+        places: Places = []
+        whole = True
         for entry, now, found in self._checked(folder.folder, entries):
             if entry.start == 0:
-                file = _OldFile(self._work.stock.add_old(root, entry.path, Hash(b""), size=entry.size, mode=entry.mode))
-            self._work.stock.add_have(file.id, found)
-            file.whole = file.whole and len(found) == len(entry.chunks)
-            # Appended bytes leave all chunks as they were.
-            if own and entry.last and file.whole and now is not None and now.size == entry.size:
-                self._work.stock.name_old(file.id, entry.hash, now)
-                self._work.stock.add_whole(entry.path, now)
+                places, whole = [], own
+            places += found
+            whole = whole and len(found) == len(entry.chunks)
+            if entry.last:
+                # Appended bytes leave all chunks as they were.
+                whole = whole and now is not None and now.size == entry.size
+                files.append(StockFile(entry.path, entry.hash if whole else Hash(b""), now, places))
+            if len(files) >= BATCH:
+                stock.add_files(root, files)
+                files = []
+        stock.add_files(root, files)
         return root
 
     def add_folder(self, folder: Path, profile: str, *, own: bool) -> int:
         """Any other folder, all of which is read; its number in the list. `own`: see `add_installed`."""
-        root = self._work.stock.add_root(folder)
-        file = _OldFile()
+        stock = self._work.stock
+        root = stock.add_root(folder)
+        places: Places = []
+        hasher = FileHasher()
         with ChunkIndex() as nothing:
             reader = FolderReader(folder, profile, nothing, compress=False)
             for parts in reader.read(found for found in scan(folder) if found.kind is Kind.FILE):
+                files = []
                 for part in parts:
-                    found = part.found
                     if part.start == 0:
-                        file = _OldFile(
-                            self._work.stock.add_old(root, found.path, Hash(b""), size=found.size, mode=found.mode)
-                        )
-                    at, rows = part.start, []
+                        places, hasher = [], FileHasher()
+                    at = part.start
                     for chunk in part.chunks:
-                        file.hasher.add(chunk.hash)
-                        rows.append((chunk.hash, at))
+                        hasher.add(chunk.hash)
+                        places.append((chunk.hash, at))
                         at += chunk.length
-                    self._work.stock.add_have(file.id, rows)
-                    if own and part.last:
-                        self._work.stock.name_old(file.id, file.hasher.digest(), stamp_of_found(found))
+                    if part.last:
+                        name = hasher.digest() if own else Hash(b"")
+                        files.append(StockFile(part.found.path, name, stamp_of_found(part.found), places))
+                stock.add_files(root, files)
         return root
 
     def _checked(
@@ -95,15 +106,6 @@ class SourceFinder:
                     yield _result(*waiting.popleft())
             for each in waiting:
                 yield _result(*each)
-
-
-class _OldFile:
-    """The file whose parts come in."""
-
-    def __init__(self, id: int = 0) -> None:
-        self.id = id
-        self.whole = True
-        self.hasher = FileHasher()
 
 
 def stamp_of(path: str) -> Stamp | None:

@@ -1,7 +1,7 @@
 """What is on this machine already, as tables of a work list: folders, their files, and the chunks in them."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -10,16 +10,17 @@ from tenku.content.model import Hash
 
 STOCK = """
 CREATE TABLE root (id INTEGER PRIMARY KEY, path TEXT);
-CREATE TABLE old (id INTEGER PRIMARY KEY, root INT, path TEXT, hash BLOB, size INT, mode INT, mtime_ns INT, inode INT);
+CREATE TABLE old (id INTEGER PRIMARY KEY, root INT, path TEXT, hash BLOB, size INT, mtime_ns INT, inode INT);
 CREATE INDEX old_hash ON old (hash);
 CREATE INDEX old_path ON old (path);
 CREATE TABLE have (hash BLOB PRIMARY KEY, old INT, offset INT) WITHOUT ROWID;
-CREATE TABLE whole (path TEXT PRIMARY KEY, size INT, mtime_ns INT, inode INT) WITHOUT ROWID;
 CREATE TABLE same (path TEXT, source TEXT, mode INT, size INT, mtime_ns INT, inode INT);
 CREATE INDEX same_path ON same (path);
 """
 BATCH = 400
 """Values in one statement; SQLite takes at least 999."""
+
+NO_STAMP = Stamp(0, 0, 0)
 
 T = TypeVar("T")
 
@@ -32,6 +33,17 @@ class Same(NamedTuple):
     """Its status when it was found to be what it should be."""
 
 
+class StockFile(NamedTuple):
+    """A file in a source folder."""
+
+    path: str
+    hash: Hash
+    """Its name, if it is whole and may be used as it is; else empty."""
+    stamp: Stamp | None
+    chunks: Sequence[tuple[Hash, int]]
+    """Those that are there, and their offsets."""
+
+
 class Stock:
     """The tables, in the database of a work list; used by one thread."""
 
@@ -42,32 +54,25 @@ class Stock:
         """A folder with files that may be used."""
         return self._insert("INSERT INTO root (path) VALUES (?)", (str(path),))
 
-    def add_old(self, root: int, path: str, hash: Hash, *, size: int, mode: int) -> int:
-        """A file in it, whose bytes have this name."""
-        return self._insert(
-            "INSERT INTO old (root, path, hash, size, mode) VALUES (?, ?, ?, ?, ?)", (root, path, hash, size, mode)
+    def add_files(self, root: int, files: Sequence[StockFile]) -> None:
+        """Files in it, each with the chunks of it that are there."""
+        first = 1 + int(self._db.execute("SELECT coalesce(max(id), 0) FROM old").fetchone()[0])
+        numbered = list(enumerate(files, first))
+        self._db.executemany(
+            "INSERT INTO old VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(id, root, file.path, file.hash, *(file.stamp or NO_STAMP)) for id, file in numbered],
         )
-
-    def name_old(self, old: int, hash: Hash, stamp: Stamp) -> None:
-        """The whole file has this name, while it has this status."""
-        row = (hash, stamp.mtime_ns, stamp.inode, old)
-        self._db.execute("UPDATE old SET hash = ?, mtime_ns = ?, inode = ? WHERE id = ?", row)
-
-    def add_whole(self, path: str, stamp: Stamp) -> None:
-        """A touched file of the installed version was read, and is what it should be while it has this status."""
-        row = (path, stamp.size, stamp.mtime_ns, stamp.inode)
-        self._db.execute("INSERT OR REPLACE INTO whole VALUES (?, ?, ?, ?)", row)
+        self._db.executemany(
+            "INSERT OR IGNORE INTO have VALUES (?, ?, ?)",
+            [(hash, id, offset) for id, file in numbered for hash, offset in file.chunks],
+        )
 
     def is_whole(self, path: str, stamp: Stamp) -> bool:
-        """Whether that was found of it."""
-        row = self._db.execute("SELECT size, mtime_ns, inode FROM whole WHERE path = ?", (path,)).fetchone()
-        return row is not None and Stamp(*row) == stamp
-
-    def add_have(self, old: int, chunks: Iterable[tuple[Hash, int]]) -> None:
-        """Chunks of that file, and their offsets."""
-        self._db.executemany(
-            "INSERT OR IGNORE INTO have VALUES (?, ?, ?)", [(hash, old, offset) for hash, offset in chunks]
-        )
+        """Whether this file was found to be what the installed version says, when it had this status."""
+        row = self._db.execute(
+            "SELECT hash, size, mtime_ns, inode FROM old WHERE path = ? ORDER BY root LIMIT 1", (path,)
+        ).fetchone()
+        return row is not None and bool(row[0]) and Stamp(*row[1:]) == stamp
 
     def drop_have(self, hash: Hash) -> None:
         """The chunk is not where it should be."""
@@ -79,10 +84,10 @@ class Stock:
             self._db.execute("DELETE FROM have WHERE old = ?", (old,))
             self._db.execute("DELETE FROM old WHERE id = ?", (old,))
 
-    def replace_old(self, root: int, path: str, *, size: int, mode: int, chunks: Iterable[tuple[Hash, int]]) -> None:
+    def replace_old(self, root: int, path: str, chunks: Sequence[tuple[Hash, int]]) -> None:
         """The file of a source folder is another one now."""
         self.drop_old(root, path)
-        self.add_have(self.add_old(root, path, Hash(b""), size=size, mode=mode), chunks)
+        self.add_files(root, [StockFile(path, Hash(b""), None, chunks)])
 
     def has_old(self, root: int, path: str) -> bool:
         """Whether that folder has a file of this path that may be used."""

@@ -123,6 +123,16 @@ class WorkList:
         self._db.executemany("UPDATE file SET grp = ? WHERE id = ?", rows)
         return group + 1
 
+    def last_needed(self, root: int) -> dict[str, int]:
+        """For each file of a source folder the last group that takes chunks from it."""
+        rows = self._db.execute(
+            "SELECT old.path, max(file.grp) FROM old JOIN have ON have.old = old.id"
+            " JOIN chunk ON chunk.hash = have.hash JOIN need ON need.chunk = chunk.id"
+            " JOIN file ON file.id = need.file WHERE old.root = ? GROUP BY old.id",
+            (root,),
+        )
+        return dict(rows)
+
     def begin_group(self, group: int) -> None:
         """From now on it is about the files of this group only."""
         self._db.execute("DELETE FROM wanted")
