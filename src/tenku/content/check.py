@@ -1,5 +1,6 @@
 """Checks an installed folder against its manifest: quick where nothing was touched, every byte on request."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -59,7 +60,7 @@ def check_folder(
     parts = _Parts()
     build = parts.whole(folder.stamped(release))
     disk = _tolerant(folder.folder)
-    with ThreadPoolExecutor(thread_name_prefix="tenku-check") as pool:
+    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="tenku-check") as pool:
         waiting: deque[tuple[Compared, tuple[Entry, ...], Future[list[Chunk]] | None]] = deque()
         for compared in compare(build, disk):
             mine = parts.take(compared)

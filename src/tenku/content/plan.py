@@ -12,7 +12,7 @@ from tenku.content.model import Entry, Kind, Release
 from tenku.content.page import decode_page
 from tenku.content.ports import Progress
 from tenku.content.source import Manifest, Source
-from tenku.content.sources import SourceFinder
+from tenku.content.sources import Seen, SourceFinder
 from tenku.content.state import InstalledFolder
 from tenku.content.worklist import WorkList
 
@@ -58,6 +58,8 @@ class Planner:
         self._records = records
         self._progress = progress
         self.unchanged = 0
+        self.seen: Seen | None = None
+        """What was seen of the installed version."""
         self.own_root: int | None = None
         """The installed version's number in the work list, where its chunks can be used."""
 
@@ -85,6 +87,7 @@ class Planner:
                 release = InstalledFolder(other).release(InstalledFolder(other).read())
                 if release.profile == profile:
                     finder.add_installed(InstalledFolder(other), release, own=False)
+        self.seen = finder.seen
         for seed in seeds:
             folder = InstalledFolder(seed)
             if folder.exists() and folder.release(folder.read()).profile == profile:

@@ -20,8 +20,9 @@ from tenku.content.patches import Patcher
 from tenku.content.plan import Plan, Planner, free_bytes, staged_entries
 from tenku.content.ports import NoProgress, Progress
 from tenku.content.release import release_hash_text
-from tenku.content.scan import scan, touched_since
+from tenku.content.scan import look_over, scan
 from tenku.content.source import Source
+from tenku.content.sources import Seen
 from tenku.content.staging import Staging
 from tenku.content.state import Installed, InstalledFolder
 from tenku.content.worklist import WorkList
@@ -171,6 +172,7 @@ class Puller:
 
     async def _make(self, staging: Staging, work: WorkList, *, resumed: bool) -> Pulled:
         """Make the whole new version beside the old one, then switch."""
+        before = staging.time_ns()
         planner, _ = await self._plan(work, staging.records)
         work.begin_group(0)
         assembler = Assembler(staging.new)
@@ -179,7 +181,7 @@ class Puller:
         tally = Tally()
         await self._fill(work, planner.own_root, staging.new, tally)
         self._progress.phase("install", total=0)
-        carried = await asyncio.to_thread(self._install, staging, work, assembler, resumed)
+        carried = await asyncio.to_thread(self._install, staging, work, assembler, planner.seen, before, resumed)
         return self._pulled(planner, tally, carried)
 
     async def _replace(self, staging: Staging, work: WorkList, own: InstalledFolder) -> Pulled:
@@ -248,7 +250,9 @@ class Puller:
         seen = manifest / max(time.monotonic() - before, 1e-3) if manifest >= SAMPLE else USUAL_RATE
         return planner, self._options.rate or seen
 
-    def _install(self, staging: Staging, work: WorkList, assembler: Assembler, resumed: bool) -> Carried:
+    def _install(
+        self, staging: Staging, work: WorkList, assembler: Assembler, seen: Seen | None, before: int, resumed: bool
+    ) -> Carried:
         """Make the staged folder whole, and put it in its place."""
         assembler.finish_files((path, size, mode) for _, path, size, mode in work.files())
         assembler.add_same(work, self._folder)
@@ -258,12 +262,24 @@ class Puller:
         self._write_records(staging, assembler)
         carried = Carried()
         looked = staging.time_ns()
-        self._carrier(staging.new).carry(self._changes(work), carried)
+        if not self._is_untouched(seen, before):
+            self._carrier(staging.new).carry(self._changes(work), carried)
         staging.switch()
-        if touched_since(staging.old, looked):
-            self._carry_late(staging, work, carried)
-        self._remove_old(staging)
+        if staging.old.exists():
+            if look_over(staging.old).newest_ns >= looked:
+                self._carry_late(staging, work, carried)
+            self._remove_old(staging)
         return carried
+
+    def _is_untouched(self, seen: Seen | None, before: int) -> bool:
+        """Whether the folder is exactly the old version, as the plan found it after the time `before`.
+
+        Most folders are, and this is much quicker than to compare every path.
+        """
+        if seen is None or not seen.all_whole:
+            return False
+        now = look_over(self._folder)
+        return now.newest_ns < before and (now.entries, now.empty) == (seen.entries, seen.empty)
 
     def _write_records(self, staging: Staging, assembler: Assembler) -> None:
         assembler.write_stamps(self._entries(staging), staging.records / "stamps")

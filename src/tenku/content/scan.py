@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from tenku.base.errors import FolderError, PathError
 from tenku.content.model import Kind
@@ -66,29 +67,38 @@ def total_size(folder: Path) -> int:
     return total
 
 
-def touched_since(folder: Path, time_ns: int) -> bool:
-    """Whether a file or folder below was changed, made, moved or removed at this time or later.
+class Overview(NamedTuple):
+    """What one look over a folder tells, without a list of what is in it."""
 
-    By the dates of files and folders. Our own folder in the root does not count.
-    """
-    places = [os.fspath(folder)]
+    newest_ns: int
+    """The latest date of any file or folder: whoever changes, makes, moves or removes one leaves a new date."""
+    entries: int
+    """Files, links and other things that are no folders."""
+    empty: int
+    """Folders with nothing in them."""
+
+
+def look_over(folder: Path) -> Overview:
+    """Look at all that is below a folder, but for our own folder in its root. Raises FolderError."""
+    newest = count = empty = 0
     own = os.path.join(folder, OWN_FOLDER)  # noqa: PTH118 - compared with texts
-    try:
-        while places:
-            place = places.pop()
-            if os.stat(place, follow_symlinks=False).st_mtime_ns >= time_ns:  # noqa: PTH116
-                return True
-            with os.scandir(place) as entries:
-                for entry in entries:
-                    if entry.path == own:
-                        continue
-                    if entry.is_dir(follow_symlinks=False):
-                        places.append(entry.path)
-                    elif entry.stat(follow_symlinks=False).st_mtime_ns >= time_ns:
-                        return True
-    except OSError:
-        return True
-    return False
+    places = [os.fspath(folder)]
+    while places:
+        place = places.pop()
+        try:
+            newest = max(newest, os.stat(place, follow_symlinks=False).st_mtime_ns)  # noqa: PTH116
+            with os.scandir(place) as found:
+                entries = [entry for entry in found if entry.path != own]
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    places.append(entry.path)
+                else:
+                    newest = max(newest, entry.stat(follow_symlinks=False).st_mtime_ns)
+                    count += 1
+        except OSError as error:
+            raise _unreadable(place, error) from error
+        empty += not entries
+    return Overview(newest, count, empty)
 
 
 def _walk(place: str, prefix: str, skip_special: bool) -> Iterator[Found]:

@@ -20,8 +20,10 @@ from tenku.content.worklist import WorkList
 
 BATCH = 1000
 """Files that are written down at once."""
-AHEAD = 16
-"""Files that are read before they are needed."""
+JOB_FILES = 64
+JOB_BYTES = 8 * 2**20
+AHEAD = 8
+"""Jobs of so many files or bytes that are done before they are needed."""
 
 Places = list[tuple[Hash, int]]
 """Chunks of a file by their name, and where in it they are."""
@@ -38,6 +40,8 @@ class SourceFinder:
     def __init__(self, work: WorkList, *, thorough: bool) -> None:
         self._work = work
         self._thorough = thorough
+        self.seen: Seen | None = None
+        """What was seen of the version that is replaced, if Tenku brought it."""
 
     def add_installed(self, folder: InstalledFolder, release: Release, *, own: bool) -> int:
         """A folder that Tenku brought; its number in the list. Raises FolderError: its manifest is damaged.
@@ -48,11 +52,11 @@ class SourceFinder:
         """
         stock = self._work.stock
         root = stock.add_root(folder.folder)
-        entries = ((e, s) for e, s in folder.stamped(release) if e.kind is Kind.FILE)
+        seen = Seen()
         files: list[StockFile] = []
         places: Places = []
         whole = True
-        for entry, now, found in self._checked(folder.folder, entries):
+        for entry, now, found in self._checked(folder.folder, seen.files_of(folder, release)):
             if entry.start == 0:
                 places, whole = [], own
             places += found
@@ -60,11 +64,14 @@ class SourceFinder:
             if entry.last:
                 # Appended bytes leave all chunks as they were.
                 whole = whole and now is not None and now.size == entry.size
+                seen.all_whole = seen.all_whole and whole
                 files.append(StockFile(entry.path, entry.hash if whole else Hash(b""), now, places))
             if len(files) >= BATCH:
                 stock.add_files(root, files)
                 files = []
         stock.add_files(root, files)
+        if own:
+            self.seen = seen
         return root
 
     def add_folder(self, folder: Path, profile: str, *, own: bool) -> int:
@@ -95,17 +102,68 @@ class SourceFinder:
         self, folder: Path, entries: Iterator[tuple[Entry, Stamp | None]]
     ) -> Iterator[tuple[Entry, Stamp | None, "Places"]]:
         """Each file, or part of one, with its status now and the chunks that are there."""
-        with ThreadPoolExecutor(thread_name_prefix="tenku-check") as pool:
-            waiting: deque[tuple[Entry, Stamp | None, Future[Places] | None]] = deque()
-            for entry, stamp in entries:
-                path = f"{folder}/{entry.path}"
-                now = stamp_of(path)
-                believed = not self._thorough and now is not None and now == stamp
-                waiting.append((entry, now, None if believed else pool.submit(good_chunks, path, entry)))
+        with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="tenku-check") as pool:
+            waiting: deque[Future[list[tuple[Entry, Stamp | None, Places]]]] = deque()
+            for some in _jobs(entries):
+                waiting.append(pool.submit(self._check, folder, some))
                 if len(waiting) >= AHEAD:
-                    yield _result(*waiting.popleft())
-            for each in waiting:
-                yield _result(*each)
+                    yield from waiting.popleft().result()
+            for future in waiting:
+                yield from future.result()
+
+    def _check(
+        self, folder: Path, entries: list[tuple[Entry, Stamp | None]]
+    ) -> list[tuple[Entry, Stamp | None, "Places"]]:
+        found = []
+        for entry, stamp in entries:
+            path = f"{folder}/{entry.path}"
+            now = stamp_of(path)
+            believed = not self._thorough and now is not None and now == stamp
+            found.append((entry, now, _all(entry) if believed else good_chunks(path, entry)))
+        return found
+
+
+class Seen:
+    """What an installed folder is beside its manifest, as far as files, links and empty folders of the build tell."""
+
+    def __init__(self) -> None:
+        self.all_whole = True
+        """Whether everything in the build is in the folder as it should be."""
+        self.entries = 0
+        """Files and links of the build."""
+        self.empty = 0
+        """Empty folders of the build."""
+
+    def files_of(self, folder: InstalledFolder, release: Release) -> Iterator[tuple[Entry, Stamp | None]]:
+        """The files of the manifest; the rest is looked at and counted on the way."""
+        for entry, stamp in folder.stamped(release):
+            self.entries += entry.last and entry.kind is not Kind.FOLDER
+            self.empty += entry.kind is Kind.FOLDER
+            if entry.kind is Kind.FILE:
+                yield entry, stamp
+            elif entry.kind is Kind.LINK:
+                self.all_whole = self.all_whole and _link_target(f"{folder.folder}/{entry.path}") == entry.target
+
+
+def _link_target(path: str) -> str | None:
+    try:
+        return os.readlink(path)  # noqa: PTH115 - as it is written
+    except OSError:
+        return None
+
+
+def _jobs(entries: Iterator[tuple[Entry, Stamp | None]]) -> Iterator[list[tuple[Entry, Stamp | None]]]:
+    """Entries in lists that are worth a thread's while."""
+    some: list[tuple[Entry, Stamp | None]] = []
+    size = 0
+    for each in entries:
+        some.append(each)
+        size += sum(chunk.length for chunk in each[0].chunks)
+        if len(some) >= JOB_FILES or size >= JOB_BYTES:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
 
 
 def stamp_of(path: str) -> Stamp | None:
@@ -138,10 +196,6 @@ def bad_chunks(path: str, entry: Entry) -> list[Chunk]:
             bad.append(chunk)
         at += chunk.length
     return bad
-
-
-def _result(entry: Entry, now: Stamp | None, future: "Future[Places] | None") -> tuple[Entry, Stamp | None, Places]:
-    return entry, now, _all(entry) if future is None else future.result()
 
 
 def _all(entry: Entry) -> Places:
