@@ -59,9 +59,13 @@ def _text(done: "Pruned", *, dry_run: bool) -> str:
     )
 
 
+WORTH_SAYING = 2**20
+"""Bytes that a repack has to save before anybody is told of it."""
+
+
 def _half_empty(done: "Pruned") -> str:
     packs = done.mostly_dead
-    if not packs.objects:
+    if packs.bytes < WORTH_SAYING:
         return ""
     return f"{count_text(packs.objects, 'pack')}; `tenku repack {done.game}` would save {bytes_text(packs.bytes)}"
 
