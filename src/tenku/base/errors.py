@@ -8,6 +8,11 @@ TenkuError
 ├── AccessError           no link, a wrong or revoked link, too many attempts
 ├── ProtocolError         a peer sent what the protocol does not allow
 ├── RecordingError        the recording ended early; the game goes on
+├── StudioError           a model or a job: exit 1
+│   ├── ModelError        weights that are missing, broken, not allowed, or too large for this machine
+│   ├── UnknownJob        there is no such job
+│   ├── JobError          a job cannot be done
+│   └── CancelledJob      a job was ended because somebody asked for it
 └── ContentError          a build could not be published, brought or checked: exit 1
     ├── PathError         a path of a build that is not safe on every system
     ├── TrustError        a signature, key, sequence number or date that cannot be trusted
@@ -105,3 +110,27 @@ class ConflictError(ContentError):
 
 class FolderError(ContentError):
     """A folder of this machine cannot be read or written, or its disk is full."""
+
+
+class StudioError(TenkuError):
+    """Something about a model or a job that makes assets."""
+
+
+class ModelError(StudioError):
+    """Weights are missing, broken, of a kind that is refused, or too large for this machine."""
+
+
+class UnknownJob(StudioError):  # noqa: N818 - what it is, not how bad
+    """There is no job of this id."""
+
+
+class JobError(StudioError):
+    """A job cannot be done. `again` says whether trying again may help, as when a server was away."""
+
+    def __init__(self, message: str, *, hint: str = "", again: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.again = again
+
+
+class CancelledJob(StudioError):  # noqa: N818
+    """A job ended because somebody asked for it."""

@@ -1,0 +1,1 @@
+"""Accel: what devices are here, and what they can run."""

@@ -1,0 +1,107 @@
+"""Which devices are on this machine, and their memory. The only file that knows the names of accelerators."""
+
+import importlib
+import importlib.util
+import os
+import platform
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ACCELERATORS = ("cuda", "xpu", "npu", "musa", "mps")
+"""As torch calls them; AMD's are `cuda` there as well."""
+CGROUP = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True)
+class Device:
+    """Something that models run on."""
+
+    kind: str
+    """`cpu`, or one of ACCELERATORS."""
+    index: int
+    name: str
+    memory: int
+    """Bytes in all."""
+    free: int
+    """Bytes that nobody uses now."""
+    cores: int = 0
+    """Of the processor, which this process may use."""
+
+
+def devices() -> list[Device]:
+    """The processor, and what torch finds where it is installed; accelerators first, as they are the faster ones."""
+    return [*_accelerators(), processor()]
+
+
+def processor(meminfo: Path = Path("/proc/meminfo"), cgroup: Path = CGROUP) -> Device:
+    """The processor and this machine's memory, within the limits of the control group that we are in."""
+    memory, free = _memory(meminfo.read_text(encoding="ascii"))
+    limit, used = _number(cgroup / "memory.max"), _number(cgroup / "memory.current")
+    if limit is not None and limit < memory:
+        memory, free = limit, min(free, max(0, limit - (used or 0)))
+    return Device("cpu", 0, _processor_name(), memory, free, usable_cores())
+
+
+def usable_cores() -> int:
+    """Cores that this process may use; at least one."""
+    cores = len(os.sched_getaffinity(0))
+    with suppress(OSError, ValueError):
+        quota, period = (CGROUP / "cpu.max").read_text(encoding="ascii").split()
+        if quota != "max":
+            cores = min(cores, round(int(quota) / int(period)))
+    return max(1, cores)
+
+
+def free_cores() -> int:
+    """Cores that nobody was busy on in the last minute; at least one. More threads than that are slower by far."""
+    return max(1, usable_cores() - round(os.getloadavg()[0]))
+
+
+def _memory(meminfo: str) -> tuple[int, int]:
+    lines = dict(line.split(":", 1) for line in meminfo.splitlines() if ":" in line)
+    total, free = (int(lines[key].split()[0]) * 1024 for key in ("MemTotal", "MemAvailable"))
+    return total, free
+
+
+def _number(path: Path) -> int | None:
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+
+
+def _processor_name() -> str:
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _accelerators() -> list[Device]:
+    if importlib.util.find_spec("torch") is None:
+        return []
+    try:
+        torch = importlib.import_module("torch")
+    except (ImportError, OSError):  # installed for another machine: its libraries do not load
+        return []
+    return [device for kind in ACCELERATORS for device in _of_kind(torch, kind)]
+
+
+def _of_kind(torch: Any, kind: str) -> Sequence[Device]:
+    backend = getattr(torch, kind, None)
+    if backend is None or not backend.is_available():
+        return []
+    count = backend.device_count()
+    return [_device(backend, kind, index) for index in range(count)]
+
+
+def _device(backend: Any, kind: str, index: int) -> Device:
+    if not hasattr(backend, "mem_get_info"):  # it shares the machine's memory
+        main = processor()
+        return Device(kind, index, kind, main.memory, main.free)
+    free, memory = backend.mem_get_info(index)
+    return Device(kind, index, str(backend.get_device_name(index)), memory, free)

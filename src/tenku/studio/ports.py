@@ -1,0 +1,105 @@
+"""The small interfaces of studio to the outside: engines, and where jobs come from."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tenku.studio.model import InstalledModel, Job, JobId, JobSpec, Output, Progress, Usage
+
+
+@dataclass(frozen=True)
+class Step:
+    """Told by an engine while it works."""
+
+    progress: Progress
+    preview: bytes = b""
+    """A small picture (PNG), or the text so far."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What an engine made of one job."""
+
+    outputs: Sequence[Output]
+    usage: Usage
+
+
+class Engine(Protocol):
+    """Runs jobs on one loaded model. Blocks: it lives in the worker's process, one job at a time."""
+
+    def run(self, spec: JobSpec, *, report: Callable[[Step], None], stop: Callable[[], bool]) -> Made:
+        """Do one job.
+
+        Args:
+            report: told at every step.
+            stop: asked at every step; True: end now by raising CancelledJob.
+
+        Raises:
+            JobError: it cannot be done; `again` says whether trying again may help.
+            CancelledJob: `stop` said so.
+        """
+
+    def close(self) -> None:
+        """Free the memory."""
+
+
+class ChatEngine(Engine, Protocol):
+    """An engine that also answers chats at once, several at a time."""
+
+    def chat(self, request: Mapping[str, Any], *, stop: Callable[[], bool]) -> Iterator[Mapping[str, Any]]:
+        """OpenAI's chat completion request to its chunks, or one whole completion where `stream` is not set.
+
+        `stop` is asked while nothing comes, too; True: end now by raising CancelledJob. Leaving the iteration ends it
+        as well.
+        """
+
+    def embed(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """OpenAI's embeddings request to its answer."""
+
+
+Load = Callable[[InstalledModel], Engine]
+"""Loads weights; the registry has one for each engine's name. Raises ModelError."""
+
+
+class JobQueue(Protocol):
+    """Where jobs are written down. Every call is one transaction; blocks for milliseconds."""
+
+    def submit(self, specs: Sequence[JobSpec]) -> list[Job]:
+        """Accept jobs: all of them or none. From then on nothing loses them."""
+
+    def get(self, id: JobId) -> Job:
+        """Raises UnknownJob."""
+
+    def list(self, *, limit: int = 100, batch: str = "", team: str = "", unended: bool = False) -> list[Job]:
+        """The newest first."""
+
+    def cancel(self, id: JobId) -> Job:
+        """A queued job ends; a running one is told so. One that ended stays as it is. Raises UnknownJob."""
+
+    def claim(self, worker: str, *, lease_s: float) -> Job | None:
+        """The job whose turn it is, now this worker's; None: nothing is queued.
+
+        Jobs whose lease ran out are queued again first, or fail after `MAX_ATTEMPTS`.
+        """
+
+    def beat(self, id: JobId, worker: str, progress: Progress, *, lease_s: float) -> bool:
+        """Hold on to a job, and say how far it is; False: stop, it was cancelled or is somebody else's."""
+
+    def finish(self, id: JobId, worker: str, made: "Finished") -> bool:
+        """A job ended; False: it was somebody else's by now, and nothing was written."""
+
+    def give_back(self, id: JobId, worker: str) -> bool:
+        """The worker ends in mid-job: it is queued again, and the attempt does not count."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """How a job ended for the worker."""
+
+    outputs: Sequence[Any] = ()
+    """StoredOutput."""
+    usage: Usage | None = None
+    error: str = ""
+    again: bool = False
+    """It failed, and trying again may help."""
+    cancelled: bool = False

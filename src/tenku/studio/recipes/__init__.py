@@ -1,0 +1,1 @@
+"""Recipes: what a writer or designer asks for, turned into jobs, and what came back, checked."""

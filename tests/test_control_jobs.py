@@ -1,0 +1,410 @@
+"""The database of jobs: the same promises over SQLite and over PostgreSQL."""
+
+import secrets
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from control_child import child, said
+from postgres import Postgres, postgres
+from tenku.base.errors import JobError, UnknownJob
+from tenku.control.jobs.fate import FIRST_PAUSE_S, MAX_ATTEMPTS
+from tenku.control.jobs.queue import Jobs
+from tenku.control.jobs.turns import Share, Waiting, charged, choose
+from tenku.studio.model import Job, JobId, JobSpec, Kind, Progress, State, StoredOutput, Usage
+from tenku.studio.ports import Finished, JobQueue
+
+LEASE = 30.0
+
+
+@dataclass
+class Clock:
+    """Time that a test moves."""
+
+    at: float = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+@dataclass
+class House:
+    """One database, and as many `Jobs` on it as a test wants."""
+
+    url: str
+    clock: Clock = field(default_factory=Clock)
+    opened: list[Jobs] = field(default_factory=list)
+
+    def jobs(self, **more: float) -> Jobs:
+        self.opened.append(Jobs(self.url, now=self.clock, **more))
+        return self.opened[-1]
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Postgres]:
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path}/jobs.db"
+    else:
+        url = request.getfixturevalue("cluster").database(f"t{secrets.token_hex(6)}")
+    built = House(url)
+    yield built
+    for jobs in built.opened:
+        jobs.close()
+
+
+@pytest.fixture
+def jobs(house: House) -> Jobs:
+    return house.jobs()
+
+
+def spec(prompt: str = "a fire sword", **more: object) -> JobSpec:
+    return JobSpec(**{"kind": Kind.TEXT, "model": "smollm2", "prompt": prompt, **more})  # type: ignore[arg-type]
+
+
+def claimed(jobs: Jobs, worker: str = "w1") -> Job:
+    job = jobs.claim(worker, lease_s=LEASE)
+    assert job is not None
+    return job
+
+
+def test_it_is_the_port_that_studio_knows(jobs: Jobs) -> None:
+    port: JobQueue = jobs
+    assert port.claim("w1", lease_s=LEASE) is None
+
+
+def test_a_job_comes_back_as_it_was_given(house: House) -> None:
+    """Also after everything was closed, and whatever characters a prompt holds."""
+    given = spec(
+        "Schwert 天空 \x00 \ud800 '\"",
+        parameters={"schema": {"type": "object", "enum": [1, 2.5, None, True]}, "messages": ["\0"]},
+        seed=2**63,
+        team="künstler",
+        priority=-3,
+        deadline_s=60.5,
+        batch="b1",
+        row=7,
+    )
+    [job] = house.jobs().submit([given])
+    again = house.jobs().get(job.id)
+    assert again == job
+    assert again.spec == given
+    assert (again.state, again.accepted, again.attempts) == (State.QUEUED, house.clock.at, 0)
+    assert len(job.id) == 12
+
+
+def test_all_jobs_are_accepted_or_none(jobs: Jobs) -> None:
+    with pytest.raises(JobError, match="not plain JSON"):
+        jobs.submit([spec(), spec(parameters={"temperature": float("nan")})])
+    assert jobs.list() == []
+    assert jobs.submit([]) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"team": ""}, "needs a team"),
+        ({"model": "a\0b"}, "printable"),
+        ({"team": "x" * 201}, "at most 200"),
+        ({"batch": "\ud800"}, "printable"),
+        ({"priority": 2**31}, "priority 2147483648"),
+        ({"deadline_s": 0}, "deadline"),
+        ({"deadline_s": float("nan")}, "deadline"),
+        ({"parameters": {"a": {1}}}, "not plain JSON"),
+    ],
+)
+def test_what_cannot_be_written_down_is_refused(jobs: Jobs, wrong: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(JobError, match=sentence):
+        jobs.submit([spec(**wrong)])
+
+
+def test_lists_are_the_newest_first_and_filtered(jobs: Jobs) -> None:
+    a, b, c = jobs.submit([spec("a", batch="x"), spec("b", team="art"), spec("c", batch="x")])
+    assert [job.id for job in jobs.list()] == [c.id, b.id, a.id]
+    assert [job.id for job in jobs.list(limit=1)] == [c.id]
+    assert [job.id for job in jobs.list(batch="x")] == [c.id, a.id]
+    assert [job.id for job in jobs.list(team="art")] == [b.id]
+    jobs.cancel(c.id)
+    assert [job.id for job in jobs.list(unended=True)] == [b.id, a.id]
+
+
+def test_an_unknown_job_is_said_to_be(jobs: Jobs) -> None:
+    for ask in (jobs.get, jobs.cancel, lambda id: jobs.remember("k", id)):
+        with pytest.raises(UnknownJob, match="no job nothere"):
+            ask(JobId("nothere"))
+
+
+def test_a_job_from_its_claim_to_its_end(house: House, jobs: Jobs) -> None:
+    [job] = jobs.submit([spec()])
+    house.clock.at += 5
+    running = claimed(jobs)
+    assert (running.id, running.state, running.attempts) == (job.id, State.RUNNING, 1)
+    assert running.started == house.clock.at
+    assert jobs.claim("w2", lease_s=LEASE) is None
+    assert jobs.beat(job.id, "w1", Progress(3, 9, "tokens"), lease_s=LEASE)
+    assert jobs.get(job.id).progress == Progress(3, 9, "tokens")
+    output = StoredOutput(name="a.json", media_type="application/json", size=3, sha256="00")
+    usage = Usage(seconds=2.5, prompt_tokens=4, completion_tokens=9)
+    house.clock.at += 3
+    assert jobs.finish(job.id, "w1", Finished(outputs=[output], usage=usage))
+    done = jobs.get(job.id)
+    assert (done.state, done.ended, done.outputs, done.usage) == (State.DONE, house.clock.at, (output,), usage)
+    assert jobs.used("studio") == 2.5
+    assert not jobs.finish(job.id, "w1", Finished(error="twice"))
+    assert not jobs.beat(job.id, "w1", Progress(9, 9), lease_s=LEASE)
+    assert jobs.get(job.id) == done
+
+
+def test_a_queued_job_that_is_cancelled_never_begins(jobs: Jobs) -> None:
+    [job] = jobs.submit([spec()])
+    assert jobs.cancel(job.id).state is State.CANCELLED
+    assert jobs.claim("w1", lease_s=LEASE) is None
+    assert jobs.cancel(job.id).state is State.CANCELLED
+
+
+def test_a_running_job_is_told_of_its_cancel(jobs: Jobs) -> None:
+    jobs.submit([spec()])
+    job = claimed(jobs)
+    told = jobs.cancel(job.id)
+    assert (told.state, told.cancel) == (State.RUNNING, True)
+    assert not jobs.beat(job.id, "w1", Progress(1, 2), lease_s=LEASE)
+    assert jobs.finish(job.id, "w1", Finished(cancelled=True))
+    assert jobs.get(job.id).state is State.CANCELLED
+    assert jobs.cancel(job.id).state is State.CANCELLED
+
+
+def test_a_job_comes_back_when_its_lease_ran_out(house: House, jobs: Jobs) -> None:
+    jobs.submit([spec()])
+    job = claimed(jobs)
+    house.clock.at += LEASE - 1
+    assert jobs.beat(job.id, "w1", Progress(1, 2), lease_s=LEASE)
+    house.clock.at += LEASE - 1
+    assert jobs.claim("w2", lease_s=LEASE) is None
+    house.clock.at += 2
+    again = claimed(jobs, "w2")
+    assert (again.id, again.attempts) == (job.id, 2)
+    assert not jobs.beat(job.id, "w1", Progress(2, 2), lease_s=LEASE)
+    assert not jobs.finish(job.id, "w1", Finished())
+    assert jobs.get(job.id).state is State.RUNNING
+    assert jobs.used("studio") == LEASE - 1  # until it was heard of last
+    assert jobs.finish(job.id, "w2", Finished())
+    assert jobs.get(job.id).error == ""
+
+
+def test_a_job_that_kills_its_workers_fails_at_last(house: House, jobs: Jobs) -> None:
+    [job] = jobs.submit([spec()])
+    for attempt in range(MAX_ATTEMPTS):
+        assert claimed(jobs, f"w{attempt}").attempts == attempt + 1
+        house.clock.at += LEASE + 1
+    assert jobs.claim("w9", lease_s=LEASE) is None
+    failed = jobs.get(job.id)
+    assert failed.state is State.FAILED
+    assert "worker w2 ended" in failed.error
+    assert "attempt 3 of 3" in failed.error
+
+
+def test_a_cancelled_job_of_a_dead_worker_is_cancelled(house: House, jobs: Jobs) -> None:
+    jobs.submit([spec()])
+    job = claimed(jobs)
+    jobs.cancel(job.id)
+    house.clock.at += LEASE + 1
+    jobs.recover()
+    assert jobs.get(job.id).state is State.CANCELLED
+
+
+def test_an_error_that_can_pass_is_tried_again_after_a_pause(house: House, jobs: Jobs) -> None:
+    jobs.submit([spec()])
+    job = claimed(jobs)
+    assert jobs.finish(job.id, "w1", Finished(error="The server\0 was away.", again=True))
+    assert jobs.get(job.id).error == "The server was away."
+    assert jobs.claim("w1", lease_s=LEASE) is None
+    house.clock.at += FIRST_PAUSE_S
+    assert claimed(jobs).attempts == 2
+
+
+def test_any_other_error_ends_it(jobs: Jobs) -> None:
+    jobs.submit([spec()])
+    job = claimed(jobs)
+    assert jobs.finish(job.id, "w1", Finished(error="No."))
+    assert (jobs.get(job.id).state, jobs.get(job.id).error) == (State.FAILED, "No.")
+    assert jobs.claim("w1", lease_s=LEASE) is None
+
+
+def test_a_job_that_is_given_back_has_lost_no_attempt(house: House, jobs: Jobs) -> None:
+    jobs.submit([spec()])
+    job = claimed(jobs)
+    house.clock.at += 2
+    assert jobs.give_back(job.id, "w1")
+    assert not jobs.give_back(job.id, "w1")
+    assert claimed(jobs, "w2").attempts == 1
+    assert jobs.used("studio") == 2
+
+
+def test_a_deadline_that_passed_fails_a_job_that_waits(house: House, jobs: Jobs) -> None:
+    late, other = jobs.submit([spec(deadline_s=10), spec(deadline_s=20)])
+    house.clock.at += 11
+    assert claimed(jobs).id == other.id
+    assert jobs.get(late.id).state is State.FAILED
+    assert jobs.get(late.id).error == "It had not begun within 10 s, its deadline."
+    house.clock.at += 15
+    assert jobs.beat(other.id, "w1", Progress(0, 0), lease_s=LEASE)
+    jobs.recover()
+    assert jobs.get(other.id).state is State.RUNNING
+
+
+def test_the_higher_priority_first_then_who_came_first(jobs: Jobs) -> None:
+    jobs.submit([spec("c"), spec("a", priority=5), spec("d"), spec("b", priority=5), spec("e", priority=-1)])
+    assert "".join(claimed(jobs).spec.prompt for _ in range(5)) == "abcde"
+
+
+def test_teams_share_the_machine_by_time_not_by_jobs(house: House, jobs: Jobs) -> None:
+    """One has a thousand long jobs, of high priority, before the other comes with short ones."""
+    jobs.submit([spec(team="art", priority=9) for _ in range(40)] + [spec(team="story") for _ in range(40)])
+    begun = {"art": 0, "story": 0}
+    for _ in range(40):
+        job = claimed(jobs)
+        seconds = 30.0 if job.spec.team == "art" else 10.0
+        house.clock.at += seconds
+        jobs.beat(job.id, "w1", Progress(0, 0), lease_s=LEASE)
+        assert jobs.finish(job.id, "w1", Finished(usage=Usage(seconds=seconds)))
+        begun[job.spec.team] += 1
+    assert begun == {"art": 10, "story": 30}
+
+
+def test_workers_that_claim_at_once_serve_different_teams(jobs: Jobs) -> None:
+    jobs.submit([spec(team="art")] * 4 + [spec(team="story")] * 4)
+    assert {claimed(jobs, f"w{place}").spec.team for place in range(2)} == {"art", "story"}
+
+
+def test_a_team_without_budget_is_refused(house: House) -> None:
+    jobs = house.jobs(budget_s=10)
+    jobs.submit([spec()])
+    job = claimed(jobs)
+    jobs.finish(job.id, "w1", Finished(usage=Usage(seconds=10)))
+    with pytest.raises(JobError, match=r"studio used 10 of its 10 device-seconds in the last 30 days"):
+        jobs.submit([spec(team="art"), spec()])
+    assert len(jobs.list()) == 1
+    jobs.submit([spec(team="art")])
+    house.clock.at += 31 * 86_400
+    jobs.submit([spec()])
+
+
+def test_history_holds_what_was_done_on_the_device(jobs: Jobs) -> None:
+    jobs.submit([spec(parameters={"max_tokens": tokens}) for tokens in (100, 200, 300, 400)])
+    ends = (Usage(seconds=1), Usage(seconds=2), Usage(seconds=0), None)
+    for usage in ends[:3]:
+        jobs.finish(claimed(jobs).id, "w1", Finished(usage=usage))
+    jobs.finish(claimed(jobs).id, "w1", Finished(error="No.", usage=Usage(seconds=9)))
+    found = jobs.history("smollm2", Kind.TEXT)
+    assert [(round(units, -1), seconds) for units, seconds in found] == [(200, 2), (100, 1)]
+    assert len(jobs.history("smollm2", Kind.TEXT, limit=1)) == 1
+    assert jobs.history("other", Kind.TEXT) == jobs.history("smollm2", Kind.IMAGE) == []
+
+
+def test_results_are_remembered(jobs: Jobs) -> None:
+    first, second = jobs.submit([spec(), spec()])
+    jobs.remember("key", first.id)
+    assert jobs.cached("key") is None  # it is not done yet
+    jobs.finish(claimed(jobs).id, "w1", Finished())
+    assert jobs.cached("key") == jobs.get(first.id)
+    assert jobs.cached("other") is None
+    jobs.finish(claimed(jobs).id, "w1", Finished())
+    jobs.remember("key", second.id)
+    found = jobs.cached("key")
+    assert found is not None
+    assert found.id == second.id
+
+
+def test_more_jobs_than_one_transaction_are_recovered(house: House, jobs: Jobs) -> None:
+    jobs.submit([spec(deadline_s=1)] * 250)
+    house.clock.at += 2
+    assert jobs.claim("w1", lease_s=LEASE) is None
+    assert jobs.list(unended=True) == []
+
+
+def test_threads_share_it(jobs: Jobs) -> None:
+    """Each job is claimed once, though eight threads claim at the same moment."""
+    jobs.submit([spec() for _ in range(40)])
+    start = threading.Barrier(8)
+
+    def take(worker: int) -> list[JobId]:
+        start.wait()
+        return [claimed(jobs, f"w{worker}").id for _ in range(5)]
+
+    with ThreadPoolExecutor(8) as pool:
+        taken = [id for ids in pool.map(take, range(8)) for id in ids]
+    assert len(set(taken)) == len(taken) == 40
+
+
+def test_processes_that_open_it_at_once_claim_no_job_twice(house: House) -> None:
+    """500 jobs, four processes, each of which may be the one that makes the tables."""
+    first = [child(house.url, f"early{place}", "work") for place in range(2)]
+    assert [said(process) for process in first] == [[], []]
+    accepted = house.jobs().submit([spec(team=f"t{number % 3}") for number in range(500)])
+    workers = [child(house.url, f"w{place}", "work") for place in range(4)]
+    taken = [id for process in workers for id in said(process)]
+    assert len(taken) == 500
+    assert set(taken) == {job.id for job in accepted}
+    assert {job.state for job in house.jobs().list(limit=1000)} == {State.DONE}
+    assert sum(house.jobs().used(f"t{team}") for team in range(3)) == pytest.approx(250)
+
+
+def test_the_job_of_a_killed_worker_comes_back(house: House) -> None:
+    house.clock.at = time.time()  # as the other process has it
+    jobs = house.jobs()
+    [job] = jobs.submit([spec()])
+    worker = child(house.url, "dead", "hold")
+    try:
+        assert worker.stdout is not None
+        assert worker.stdout.readline().strip() == job.id
+    finally:
+        ended(worker)
+    assert jobs.claim("w2", lease_s=LEASE) is None
+    house.clock.at += 120
+    again = claimed(jobs, "w2")
+    assert (again.id, again.attempts) == (job.id, 2)
+
+
+def test_killing_who_submits_loses_no_accepted_job(house: House) -> None:
+    process = child(house.url, "s", "submit")
+    assert process.stdout is not None
+    told = [process.stdout.readline().strip() for _ in range(20)]
+    told += ended(process).split("\n")[:-1]  # the last line may be half
+    have = {job.id for job in house.jobs().list(limit=100_000)}
+    assert len(told) >= 20
+    assert set(told) <= have
+
+
+def ended(process: "subprocess.Popen[str]") -> str:
+    """Kill it; what it had written by then."""
+    process.kill()
+    return process.communicate()[0]
+
+
+def test_claims_follow_the_plain_rule(house: House, jobs: Jobs) -> None:
+    """The database's queries choose what `turns.choose` chooses."""
+    given = [spec(str(n), team="abc"[n * 7 % 3], priority=n * 5 % 4) for n in range(30)]
+    jobs.submit(given)
+    waiting = [Waiting(number=n, team=each.team, priority=each.priority) for n, each in enumerate(given)]
+    shares = {team: Share(team=team, at=house.clock.at) for team in "abc"}
+    for n in range(30):
+        job = claimed(jobs)
+        expected = choose(waiting, shares.values(), now=house.clock.at)
+        assert expected is not None
+        assert job.spec.prompt == str(expected.number)
+        waiting.remove(expected)
+        seconds = float(n * 11 % 7)
+        shares[job.spec.team] = charged(shares[job.spec.team], seconds, now=house.clock.at)
+        jobs.finish(job.id, "w1", Finished(usage=Usage(seconds=seconds)))
