@@ -1,19 +1,15 @@
 """The database of jobs: the same promises over SQLite and over PostgreSQL."""
 
-import secrets
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from control_child import child, said
-from postgres import Postgres, postgres
+from control_house import House, cluster, house
 from tenku.base.errors import JobError, UnknownJob
 from tenku.control.jobs.fate import FIRST_PAUSE_S, MAX_ATTEMPTS
 from tenku.control.jobs.queue import Jobs
@@ -21,48 +17,9 @@ from tenku.control.jobs.turns import Share, Waiting, charged, choose
 from tenku.studio.model import Job, JobId, JobSpec, Kind, Progress, State, StoredOutput, Usage
 from tenku.studio.ports import Finished, JobQueue
 
+__all__ = ["cluster", "house"]
+
 LEASE = 30.0
-
-
-@dataclass
-class Clock:
-    """Time that a test moves."""
-
-    at: float = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.at
-
-
-@dataclass
-class House:
-    """One database, and as many `Jobs` on it as a test wants."""
-
-    url: str
-    clock: Clock = field(default_factory=Clock)
-    opened: list[Jobs] = field(default_factory=list)
-
-    def jobs(self, **more: float) -> Jobs:
-        self.opened.append(Jobs(self.url, now=self.clock, **more))
-        return self.opened[-1]
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Postgres]:
-    with postgres() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/jobs.db"
-    else:
-        url = request.getfixturevalue("cluster").database(f"t{secrets.token_hex(6)}")
-    built = House(url)
-    yield built
-    for jobs in built.opened:
-        jobs.close()
 
 
 @pytest.fixture
@@ -352,6 +309,7 @@ def test_processes_that_open_it_at_once_claim_no_job_twice(house: House) -> None
     """500 jobs, four processes, each of which may be the one that makes the tables."""
     first = [child(house.url, f"early{place}", "work") for place in range(2)]
     assert [said(process) for process in first] == [[], []]
+    house.clock.at = time.time()  # as the other processes have it
     accepted = house.jobs().submit([spec(team=f"t{number % 3}") for number in range(500)])
     workers = [child(house.url, f"w{place}", "work") for place in range(4)]
     taken = [id for process in workers for id in said(process)]

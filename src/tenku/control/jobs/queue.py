@@ -1,0 +1,225 @@
+"""The queue of jobs in a database: studio's `JobQueue`, with what the server asks besides.
+
+    with Jobs("sqlite:///jobs.db") as jobs:
+        [job] = jobs.submit([JobSpec(kind=Kind.TEXT, model="smollm2-135m", prompt="a fire sword")])
+
+Every call is one short transaction, and may come from any thread. Errors are children of `StudioError`.
+"""
+
+import secrets
+import string
+import time
+from collections.abc import Callable, Sequence
+from typing import Self
+
+import sqlalchemy as sa
+
+from tenku.base.errors import UnknownJob
+from tenku.control.jobs import claims, ledger
+from tenku.control.jobs.accept import check_budget, teams_of
+from tenku.control.jobs.database import Database
+from tenku.control.jobs.fate import Fate, after_finish
+from tenku.control.jobs.rows import (
+    Row,
+    device_seconds,
+    job_of,
+    new_row,
+    outputs_text,
+    progress_text,
+    usage_text,
+)
+from tenku.control.jobs.tables import JOBS, RESULTS
+from tenku.studio.model import Job, JobId, JobSpec, Kind, Progress, State
+from tenku.studio.ports import Finished
+
+LETTERS = string.ascii_lowercase + string.digits
+UNENDED = [state.value for state in State if not state.ended]
+MANY = 500
+"""Rows of one INSERT."""
+
+# Inside the class `list` is the method.
+JobList = list[Job]
+Rates = list[tuple[float, float]]
+
+
+class Jobs:
+    """Jobs in the database at `url`; it is opened, and its tables brought up to date, by `open` or the first call.
+
+    Args:
+        url: `sqlite:///FILE` or `postgresql://…`.
+        now: seconds since 1970.
+        budget_s: device-seconds that a team may use in 30 days; None: no limit.
+
+    Raises:
+        SettingError: the URL is none that jobs can be kept in.
+    """
+
+    def __init__(self, url: str, *, now: Callable[[], float] = time.time, budget_s: float | None = None) -> None:
+        self._database = Database(url)
+        self._now = now
+        self._budget_s = budget_s
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """Make the database, or bring its tables up to date. Raises StudioError: a newer Tenku wrote it."""
+        self._database.open()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._database.close()
+
+    def submit(self, specs: Sequence[JobSpec]) -> JobList:
+        """Accept jobs: all of them or none. Raises JobError: one cannot be, or a team's budget is used up."""
+        now = self._now()
+        rows = [new_row(_new_id(), spec, now=now) for spec in specs]
+        if not rows:
+            return []
+        with self._database.writing() as connection:
+            teams = teams_of(specs)
+            if self._budget_s is not None:
+                for team in teams:
+                    used = ledger.used_in_window(connection, team, now=now)
+                    check_budget(team, used_s=used, budget_s=self._budget_s, days=ledger.BUDGET_DAYS)
+            ledger.add_teams(connection, teams, now=now)
+            connection.execute(sa.insert(JOBS), rows)
+        return [job_of(row) for row in rows]
+
+    def get(self, id: JobId) -> Job:
+        """Raises UnknownJob."""
+        with self._database.reading() as connection:
+            return job_of(_row(connection, id))
+
+    def list(self, *, limit: int = 100, batch: str = "", team: str = "", unended: bool = False) -> JobList:
+        """The newest first."""
+        query = sa.select(JOBS).order_by(JOBS.c.number.desc()).limit(limit)
+        if batch:
+            query = query.where(JOBS.c.batch == batch)
+        if team:
+            query = query.where(JOBS.c.team == team)
+        if unended:
+            query = query.where(JOBS.c.state.in_(UNENDED))
+        with self._database.reading() as connection:
+            return [job_of(row) for row in connection.execute(query).mappings()]
+
+    def cancel(self, id: JobId) -> Job:
+        """A queued job ends; a running one is told so. One that ended stays as it is. Raises UnknownJob."""
+        with self._database.writing() as connection:
+            row = _row(connection, id, lock=True)
+            match State(row["state"]):
+                case State.QUEUED:
+                    claims.settle(connection, row, Fate(state=State.CANCELLED), now=self._now(), cancel=True)
+                case State.RUNNING:
+                    connection.execute(sa.update(JOBS).where(JOBS.c.id == id).values(cancel=True))
+            return job_of(_row(connection, id))
+
+    def claim(self, worker: str, *, lease_s: float) -> Job | None:
+        """The job whose turn it is, now this worker's; None: nothing may begin.
+
+        `worker` is a name that no other process has, or had. Jobs that were left behind are looked after first.
+        """
+        self.recover()
+        now = self._now()
+        with self._database.writing() as connection:
+            row = claims.next_row(connection, now=now)
+            if row is None:
+                return None
+            return job_of(claims.lease(connection, row, worker, now=now, until=now + lease_s))
+
+    def recover(self) -> None:
+        """Queue or fail jobs whose lease ran out, and fail those that waited beyond their deadline."""
+        now = self._now()
+        with self._database.reading() as connection:
+            # Mostly there is nothing, and a look disturbs no writer.
+            if connection.execute(sa.select(JOBS.c.id).where(claims.left_behind(now)).limit(1)).first() is None:
+                return
+        found = claims.AT_ONCE
+        while found >= claims.AT_ONCE:
+            with self._database.writing() as connection:
+                found = claims.recover(connection, now=now)
+
+    def beat(self, id: JobId, worker: str, progress: Progress, *, lease_s: float) -> bool:
+        """Hold on to a job, and say how far it is; False: stop, it was cancelled or is somebody else's."""
+        now = self._now()
+        held = (JOBS.c.id == id) & (JOBS.c.worker == worker) & (JOBS.c.state == State.RUNNING.value)
+        changes = {"beat": now, "leased_until": now + lease_s, "progress": progress_text(progress)}
+        with self._database.writing() as connection:
+            told = connection.execute(sa.update(JOBS).where(held).values(changes).returning(JOBS.c.cancel)).scalar()
+            return told is False
+
+    def finish(self, id: JobId, worker: str, made: Finished) -> bool:
+        """A job ended; False: it was somebody else's by now, and nothing was written."""
+        now = self._now()
+        with self._database.writing() as connection:
+            row = _held(connection, id, worker)
+            if row is None:
+                return False
+            fate = after_finish(made, attempts=row["attempts"], cancel=row["cancel"], now=now)
+            outputs, usage = outputs_text(made.outputs), usage_text(made.usage)
+            claims.settle(connection, row, fate, now=now, outputs=outputs, usage=usage)
+            seconds = device_seconds(row, made.usage, until=now)
+            ledger.charge(connection, [(row, seconds, fate.state is State.DONE)], now=now)
+            return True
+
+    def give_back(self, id: JobId, worker: str) -> bool:
+        """The worker stops before the job is done: it is queued again, and the attempt does not count.
+
+        False: it was somebody else's by now. A job that was cancelled meanwhile ends.
+        """
+        now = self._now()
+        with self._database.writing() as connection:
+            row = _held(connection, id, worker)
+            if row is None:
+                return False
+            fate = Fate(state=State.CANCELLED if row["cancel"] else State.QUEUED, error=row["error"])
+            claims.settle(connection, row, fate, now=now, attempts=row["attempts"] - 1)
+            ledger.charge(connection, [(row, device_seconds(row, None, until=now), False)], now=now)
+            return True
+
+    def history(self, model: str, kind: Kind, *, limit: int = 100) -> Rates:
+        """Work units (`work.work_units`) and device-seconds of the newest jobs that were done; for `estimate`."""
+        with self._database.reading() as connection:
+            return ledger.history(connection, model, kind.value, limit=limit)
+
+    def used(self, team: str) -> float:
+        """Device-seconds of a team in the last 30 days."""
+        with self._database.reading() as connection:
+            return ledger.used_in_window(connection, team, now=self._now())
+
+    def cached(self, key: str) -> Job | None:
+        """The job that was done for a key, as studio makes it from all that a result depends on; None: none was."""
+        query = sa.select(JOBS).join(RESULTS, RESULTS.c.job == JOBS.c.id)
+        wanted = (RESULTS.c.key == key) & (JOBS.c.state == State.DONE.value)
+        with self._database.reading() as connection:
+            row = connection.execute(query.where(wanted)).mappings().first()
+            return None if row is None else job_of(row)
+
+    def remember(self, key: str, id: JobId) -> None:
+        """From now on this job is the key's. Raises UnknownJob."""
+        with self._database.writing() as connection:
+            _row(connection, id)
+            statement = ledger.insert(connection, RESULTS).values(key=key, job=id)
+            connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"job": id}))
+
+
+def _new_id() -> JobId:
+    return JobId("".join(secrets.choice(LETTERS) for _ in range(12)))
+
+
+def _row(connection: sa.Connection, id: JobId, *, lock: bool = False) -> Row:
+    query = sa.select(JOBS).where(JOBS.c.id == id)
+    row = connection.execute(query.with_for_update() if lock else query).mappings().first()
+    if row is None:
+        raise UnknownJob(f"There is no job {id}.", hint="tenku jobs lists those that there are.")
+    return row
+
+
+def _held(connection: sa.Connection, id: JobId, worker: str) -> Row | None:
+    """The job, locked, if this worker holds it."""
+    held = (JOBS.c.id == id) & (JOBS.c.worker == worker) & (JOBS.c.state == State.RUNNING.value)
+    return connection.execute(sa.select(JOBS).where(held).with_for_update()).mappings().first()

@@ -1,0 +1,107 @@
+"""The worker's process: `python -m tenku.control.worker --name W --socket PATH --folder FOLDER`, kept by a supervisor.
+
+It stands here and not in studio/, which knows no database: studio takes a `JobQueue`, this file brings the real one.
+The database's URL is in TENKU_CONTROL_DATABASE rather than an argument: it may hold a password, which `ps` would show.
+"""
+
+import argparse
+import os
+import secrets
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from tenku.base.errors import TenkuError
+from tenku.control.jobs.queue import Jobs
+from tenku.studio import registry
+from tenku.studio.atwork import at_work, lock_path
+from tenku.studio.chats import Chats
+from tenku.studio.makers import maker_of
+from tenku.studio.model import InstalledModel
+from tenku.studio.models import Models
+from tenku.studio.pool import Pool, usual_budget
+from tenku.studio.ports import Engine
+from tenku.studio.results import Results
+from tenku.studio.runner import Parts, Runner
+from tenku.studio.worker import Worker
+
+LEASE_S = 10.0
+GRACE_S = 10.0
+DATABASE = "TENKU_CONTROL_DATABASE"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Work until SIGTERM, or until whoever started it is gone; the exit code."""
+    args = _parser().parse_args(argv)
+    stopping, wake = threading.Event(), threading.Event()
+    # Waited for in a thread: a handler runs in the middle of whatever the main thread does, also of Event.wait itself.
+    # Blocked before any other thread starts, so that none of theirs gets it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_until_signal, args=(stopping,), name="signals", daemon=True).start()
+    threading.Thread(target=_until_alone, args=(stopping,), name="parent", daemon=True).start()
+    with ExitStack() as stack:
+        try:
+            worker = _worker(args, stopping, wake, stack)
+            worker.start()
+        except (TenkuError, OSError) as error:
+            print(f"worker: {error.sentence() if isinstance(error, TenkuError) else error}", file=sys.stderr)
+            return 1
+        stopping.wait()
+        whole = worker.close(grace_s=GRACE_S)
+        sys.stderr.flush()
+        # Native threads may be in the middle of something; waiting for them at exit could take for ever.
+        os._exit(0 if whole else 1)
+
+
+def _worker(args: argparse.Namespace, stopping: threading.Event, wake: threading.Event, stack: ExitStack) -> Worker:
+    stack.enter_context(at_work(lock_path(args.folder, args.database)))
+    jobs = stack.enter_context(Jobs(args.database))
+    models, results = Models(args.folder), Results(args.folder / "results")
+    results.sweep(now=time.time())
+
+    def load(model: InstalledModel) -> Engine:
+        # Threads change no result, so that they are no part of what a result's key is made of.
+        threads = {"threads": args.threads} if args.threads else {}
+        return registry.load(replace(model, parameters={**threads, **model.parameters}))
+
+    pool = Pool(load, budget=args.memory or usual_budget(), clock=time.monotonic)
+    parts = Parts(queue=jobs, pool=pool, results=results, find=models.find, maker=maker_of, now=time.time)
+    # A worker that was started again is another one: what the last one held is not its own.
+    name = f"{args.name}-{os.getpid()}-{secrets.token_hex(2)}"
+    runner = Runner(parts, worker=name, lease_s=args.lease_s, stopping=stopping)
+    chats = Chats(pool, find=models.find, wake=wake.set, path=args.socket)
+    return Worker(runner, chats, pool, stopping=stopping, wake=wake)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tenku.control.worker", description="Does jobs, answers chats.")
+    parser.add_argument("--database", default=os.environ.get(DATABASE, ""), help=f"Default: ${DATABASE}.")
+    parser.add_argument("--name", required=True, help="Whose jobs they are.")
+    parser.add_argument("--socket", required=True, type=Path, help="Where chats are answered.")
+    parser.add_argument("--folder", required=True, type=Path, help="Where models and results lie.")
+    parser.add_argument("--memory", type=int, default=0, help="Bytes for models; 0: half of the machine's.")
+    parser.add_argument("--threads", type=int, default=0, help="Threads of a model on the processor; 0: by itself.")
+    parser.add_argument("--lease-s", type=float, default=LEASE_S, help="After so long without a beat a job is free.")
+    return parser
+
+
+def _until_signal(stopping: threading.Event) -> None:
+    signal.sigwait({signal.SIGTERM})
+    stopping.set()
+
+
+def _until_alone(stopping: threading.Event) -> None:
+    """The parent holds the other end of standard input; the kernel closes it when the parent dies of whatever."""
+    while os.read(0, 4096):
+        pass
+    stopping.set()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
