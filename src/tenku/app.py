@@ -3,10 +3,13 @@
 import contextlib
 import datetime
 import os
+import platform
 import secrets
 import shutil
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -15,10 +18,14 @@ from tenku.api.addresses import machine_names, network_addresses
 from tenku.api.content import content_app
 from tenku.api.play import PlayRoutes
 from tenku.api.server import HttpServer, Tls, bind
+from tenku.base.convert import Secret
 from tenku.content.cache import ReadThrough
 from tenku.content.shelf import FolderShelf, Shelf
 from tenku.content.stores.folder import FolderStore
 from tenku.content.stores.open import open_mirrors
+from tenku.control.serving import ServeSettings
+from tenku.control.settings import ControlSettings
+from tenku.control.tokens import Tokens
 from tenku.play.choose_display import choose_display
 from tenku.play.display import PixelfluxDisplay
 from tenku.play.manifest import Manifest, find_program
@@ -29,10 +36,15 @@ from tenku.play.recording import Recording
 from tenku.play.session import Session
 from tenku.play.settings import PlaySettings
 from tenku.play.sound import GameSound, NoSound
+from tenku.studio.settings import StudioSettings
+from tenku.studio.supervisor import Supervisor, worker_command
 from tenku.unit.abilities import probe
 from tenku.unit.runfolder import RunFolder, run_base, sweep
 
 Notify = Callable[[str], None]
+
+FIRST_TOKEN = "first"
+"""The name of the token that is made where there is none."""
 
 
 class Play:
@@ -142,6 +154,93 @@ class ContentServer:
         stack.push_async_callback(cache.close)
         await cache.start()
         return cache
+
+
+class StudioServer:
+    """The API of the studio, and the worker behind it.
+
+    Args:
+        notify: told what a person at the terminal should read.
+        on_line: told each line that the worker prints.
+    """
+
+    def __init__(
+        self,
+        settings: ServeSettings,
+        *,
+        control: ControlSettings,
+        studio: StudioSettings,
+        notify: Notify,
+        on_line: Notify,
+    ) -> None:
+        self._settings = settings
+        self._control = control
+        self._studio = studio
+        self._notify = notify
+        self._on_line = on_line
+
+    @contextlib.asynccontextmanager
+    async def run(self) -> AsyncIterator["Serving"]:
+        """Serve until the block ends. Raises TenkuError."""
+        # The database and FastAPI, which playing does not need.
+        from tenku.api.studio import studio_app
+        from tenku.api.studioparts import ServeMetrics, StudioParts
+        from tenku.api.workerline import WorkerLine
+        from tenku.control.jobs.queue import Jobs
+        from tenku.studio.models import Models
+        from tenku.studio.results import Results
+
+        settings = self._settings
+        listener = bind(settings.host, settings.port)
+        async with contextlib.AsyncExitStack() as stack:
+            stack.callback(listener.close)
+            jobs = stack.enter_context(Jobs(self._control.database.reveal(), budget_s=self._control.budget_s or None))
+            tokens = Tokens(settings.token_file)
+            first = None if tokens.list() else tokens.new(FIRST_TOKEN, now=time.time())
+            # A socket's path has at most 107 bytes: it cannot lie in the data folder, which may be deep.
+            socket = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tenku-"))) / "worker"
+            parts = StudioParts(
+                queue=jobs,
+                results=Results(self._studio.folder / "results"),
+                line=WorkerLine(socket, clock=time.monotonic),
+                models=Models(self._studio.folder).list,
+                metrics=ServeMetrics(),
+                now=time.time,
+            )
+            supervisor = self._supervisor(socket)
+            stack.push_async_callback(supervisor.close)
+            await supervisor.start()
+            server = HttpServer(studio_app(parts, owner=tokens.owner), listener, tls=None)
+            stack.push_async_callback(server.close)
+            await server.start()
+            shown = network_addresses(settings.host)[0]
+            url = f"http://{f'[{shown}]' if ':' in shown else shown}:{server.port}"
+            yield Serving(url, first)
+
+    def _supervisor(self, socket: Path) -> Supervisor:
+        studio = self._studio
+        command = worker_command(
+            *("--name", platform.node(), "--socket", str(socket), "--folder", str(studio.folder)),
+            *("--memory", str(studio.memory), "--threads", str(studio.threads)),
+            *("--lease-s", str(self._settings.lease_s)),
+        )
+        database = {"TENKU_CONTROL_DATABASE": self._control.database.reveal()}
+        return Supervisor(
+            command,
+            environment={**os.environ, **database},
+            notify=self._notify,
+            on_line=self._on_line,
+            clock=time.monotonic,
+        )
+
+
+@dataclass(frozen=True)
+class Serving:
+    """Where the API is."""
+
+    url: str
+    first_token: Secret | None
+    """Made because there was none; shown this once."""
 
 
 class Running:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from tenku.api.websocket import DirectProtocol
 from tenku.base.errors import SettingError
@@ -42,7 +42,7 @@ def bind(host: str, port: int) -> socket.socket:
 class HttpServer:
     """Serves an application on a bound socket until closed."""
 
-    def __init__(self, app: Starlette, listener: socket.socket, *, tls: Tls | None) -> None:
+    def __init__(self, app: ASGIApp, listener: socket.socket, *, tls: Tls | None) -> None:
         self._listener = listener
         self._server = _Server(
             uvicorn.Config(

@@ -8,11 +8,14 @@ from typing import TypeVar
 from tenku.base.settings import Settings, config_path, load, read_config
 from tenku.cli.flags import given_flags
 from tenku.content.settings import ContentSettings
+from tenku.control.serving import ServeSettings
+from tenku.control.settings import ControlSettings
 from tenku.play.settings import PlaySettings
+from tenku.studio.settings import StudioSettings
 
 S = TypeVar("S", bound=Settings)
 
-AREAS: tuple[type[Settings], ...] = (PlaySettings, ContentSettings)
+AREAS: tuple[type[Settings], ...] = (PlaySettings, ContentSettings, StudioSettings, ControlSettings, ServeSettings)
 """Each has a table in config.toml; a table that is none of these is refused."""
 
 

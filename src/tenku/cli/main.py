@@ -28,6 +28,11 @@ COMMANDS = {
     "keys": "Make and show the keys that sign what is published.",
     "serve-content": "Serve a store's folder on the network: one more mirror, or a cache of others.",
     "import": "Publish the weights of a model: from a hub or a folder to a channel.",
+    "models": "List models: what is installed, what can be, and what fits this machine.",
+    "make": "Make texts, items, lines of dialogue and translations.",
+    "jobs": "List what is being made; show and cancel jobs.",
+    "serve": "Serve the studio's API: any OpenAI client, and jobs.",
+    "tokens": "Make, list and revoke the tokens that open the API.",
     "doctor": "Say what this machine can do, what is missing, and the package that brings it.",
 }
 """Every sub-command is a file of this folder, with `_` for `-`, that has `add_arguments(parser)` and `run(args)`; that

@@ -1,0 +1,103 @@
+"""A spreadsheet of assets: a bad row is told by its line, and the others are made."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tenku.base.errors import UsageError
+from tenku.studio.batchfile import BadRow, Defaults, parameter, read_batch
+from tenku.studio.recipes.recipe import Ask
+from tenku.studio.recipes.tables import csv_text
+
+DEFAULTS = Defaults(model="smol", parameters={"max_tokens": 512})
+SCHEMA: Mapping[str, Any] = {"type": "object"}
+
+
+def schema(name: str) -> Mapping[str, Any]:
+    if name != "item.json":
+        raise UsageError(f"{name} cannot be read: No such file or directory.", hint="Look at its name.")
+    return SCHEMA
+
+
+def read(text: str) -> tuple[list[Ask], list[BadRow]]:
+    return read_batch(text, where="assets.csv", defaults=DEFAULTS, schema=schema)
+
+
+def test_a_row_says_what_it_wants_and_the_flags_say_the_rest() -> None:
+    asks, bad = read(
+        "prompt,name,schema,seed,count,model,temperature\na sword,sword,item.json,7,2,big,0.5\na bow,,,,,,\n"
+    )
+    assert bad == []
+    assert [(ask.key, ask.line, ask.spec.seed, ask.spec.row) for ask in asks] == [
+        ("sword-0001", 2, 7, 0),
+        ("sword-0002", 2, 8, 1),
+        ("0002", 3, 0, 2),
+    ]
+    assert asks[0].spec.parameters == {"max_tokens": 512, "temperature": 0.5, "schema": SCHEMA}
+    assert (asks[0].spec.model, asks[2].spec.model) == ("big", "smol")
+    assert asks[2].spec.parameters == {"max_tokens": 512}
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ("image,a potion,,,,", "Jobs of the kind image cannot be done yet."),
+        ("smell,a rose,,,,", "There is no kind 'smell'."),
+        ("text,,,,,", "It has no prompt."),
+        ("text,x,../../etc/passwd,,,", "cannot be the name of a file"),
+        ("text,x,.hidden,,,", "cannot be the name of a file"),
+        ("text,x,SWORD,,,", "The name SWORD is there already."),
+        ("text,x,,missing.json,,", "missing.json cannot be read"),
+        ("text,x,,,many,", "count is 'many'."),
+        ("text,x,,,0,", "count is '0'."),
+        ("text,x,,,,-1", "seed is '-1'."),
+        ("text,x,,,,,y", "It has more cells than the first line."),
+    ],
+)
+def test_a_bad_row_fails_alone_with_its_line(row: str, why: str) -> None:
+    asks, [bad] = read(f"kind,prompt,name,schema,count,seed\ntext,a sword,sword,,,\n{row}\ntext,a bow,bow,,,\n")
+    assert [ask.key for ask in asks] == ["sword", "bow"]
+    assert bad.line == 3
+    assert why in bad.why
+
+
+def test_a_file_without_prompts_is_refused_whole() -> None:
+    with pytest.raises(UsageError, match=r"assets.csv has no column prompt"):
+        read("name\nsword\n")
+
+
+def test_a_cell_is_the_number_or_text_that_it_reads_like() -> None:
+    cells = {
+        "0.5": 0.5,
+        "12": 12,
+        "true": True,
+        "[1]": [1],
+        "NaN": "NaN",
+        "a, b": "a, b",
+        '"x"': "x",
+        "[" * 9000: "[" * 9000,
+    }
+    assert {cell: parameter(cell) for cell in cells} == cells
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries({}, optional={n: st.text() for n in ("kind", "prompt", "name", "seed", "count", "x")})
+    )
+)
+def test_whatever_stands_in_a_row_it_is_made_or_told(rows: list[dict[str, str]]) -> None:
+    """Names are files without folders, no two the same, and lines are those of the file."""
+    columns = ("kind", "prompt", "name", "seed", "count", "x")
+    text = csv_text([{"kind": "", **row} for row in rows], columns)
+    try:
+        asks, bad = read(text)
+    except UsageError:
+        return  # quotes that do not pair
+    assert {ask.line for ask in asks} & {row.line for row in bad} == set()
+    assert len({ask.key.casefold() for ask in asks}) == len(asks)
+    assert all(Path(ask.key).name == ask.key and not ask.key.startswith(".") for ask in asks)
+    assert [ask.spec.row for ask in asks] == list(range(len(asks)))
