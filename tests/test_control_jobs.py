@@ -98,7 +98,7 @@ def test_lists_are_the_newest_first_and_filtered(jobs: Jobs) -> None:
 
 
 def test_an_unknown_job_is_said_to_be(jobs: Jobs) -> None:
-    for ask in (jobs.get, jobs.cancel, lambda id: jobs.remember("k", id)):
+    for ask in (jobs.get, jobs.cancel):
         with pytest.raises(UnknownJob, match="no job nothere"):
             ask(JobId("nothere"))
 
@@ -268,20 +268,6 @@ def test_history_holds_what_was_done_on_the_device(jobs: Jobs) -> None:
     assert [(round(units, -1), seconds) for units, seconds in found] == [(200, 2), (100, 1)]
     assert len(jobs.history("smollm2", Kind.TEXT, limit=1)) == 1
     assert jobs.history("other", Kind.TEXT) == jobs.history("smollm2", Kind.IMAGE) == []
-
-
-def test_results_are_remembered(jobs: Jobs) -> None:
-    first, second = jobs.submit([spec(), spec()])
-    jobs.remember("key", first.id)
-    assert jobs.cached("key") is None  # it is not done yet
-    jobs.finish(claimed(jobs).id, "w1", Finished())
-    assert jobs.cached("key") == jobs.get(first.id)
-    assert jobs.cached("other") is None
-    jobs.finish(claimed(jobs).id, "w1", Finished())
-    jobs.remember("key", second.id)
-    found = jobs.cached("key")
-    assert found is not None
-    assert found.id == second.id
 
 
 def test_more_jobs_than_one_transaction_are_recovered(house: House, jobs: Jobs) -> None:

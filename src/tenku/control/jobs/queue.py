@@ -28,7 +28,7 @@ from tenku.control.jobs.rows import (
     progress_text,
     usage_text,
 )
-from tenku.control.jobs.tables import JOBS, RESULTS
+from tenku.control.jobs.tables import JOBS
 from tenku.studio.model import Job, JobId, JobSpec, Kind, Progress, State
 from tenku.studio.ports import Finished
 
@@ -190,21 +190,6 @@ class Jobs:
         """Device-seconds of a team in the last 30 days."""
         with self._database.reading() as connection:
             return ledger.used_in_window(connection, team, now=self._now())
-
-    def cached(self, key: str) -> Job | None:
-        """The job that was done for a key, as studio makes it from all that a result depends on; None: none was."""
-        query = sa.select(JOBS).join(RESULTS, RESULTS.c.job == JOBS.c.id)
-        wanted = (RESULTS.c.key == key) & (JOBS.c.state == State.DONE.value)
-        with self._database.reading() as connection:
-            row = connection.execute(query.where(wanted)).mappings().first()
-            return None if row is None else job_of(row)
-
-    def remember(self, key: str, id: JobId) -> None:
-        """From now on this job is the key's. Raises UnknownJob."""
-        with self._database.writing() as connection:
-            _row(connection, id)
-            statement = ledger.insert(connection, RESULTS).values(key=key, job=id)
-            connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"job": id}))
 
 
 def _new_id() -> JobId:

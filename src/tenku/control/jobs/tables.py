@@ -71,10 +71,3 @@ LEDGER = sa.Table(
 )
 sa.Index("ledger_team", LEDGER.c.team, LEDGER.c.at)
 sa.Index("ledger_model", LEDGER.c.model, LEDGER.c.kind, LEDGER.c.number)
-
-RESULTS = sa.Table(
-    "results",
-    METADATA,
-    sa.Column("key", NAME, primary_key=True),
-    sa.Column("job", sa.String(12), sa.ForeignKey("jobs.id"), nullable=False),
-)

@@ -1,4 +1,4 @@
-"""Jobs, teams, the ledger, and the cache of results."""
+"""Jobs, teams and the ledger."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -22,11 +22,6 @@ def upgrade() -> None:
         sa.Column("at", sa.Double, nullable=False),
     )
     _ledger()
-    op.create_table(
-        "results",
-        sa.Column("key", NAME, primary_key=True),
-        sa.Column("job", sa.String(12), sa.ForeignKey("jobs.id"), nullable=False),
-    )
 
 
 def _jobs() -> None:
