@@ -108,6 +108,10 @@ def test_bytes_before_a_stall_arrive(server: FaultServer, client: httpx.Client) 
     server.add("*", Stall(after=500))
     with client.stream("GET", "/pack/one", headers=RANGE) as answer:
         assert next(answer.iter_raw(500)) == BODY[1000:1500]
+        # They may be here before the server's thread has counted them.
+        deadline = time.monotonic() + 20
+        while server.asked[0].sent < 500 and time.monotonic() < deadline:
+            time.sleep(0.005)
     assert server.asked[0].sent == 500
 
 

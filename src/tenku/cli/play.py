@@ -58,7 +58,9 @@ def run(args: argparse.Namespace) -> int:
 def _manifest(args: argparse.Namespace) -> Manifest:
     command: list[str] | None = args.rest
     if command is not None and args.game is not None:
-        raise UsageError("Both a game and a command are given.", hint="Give one: FOLDER, GAME:CHANNEL or -- COMMAND.")
+        raise UsageError(
+            "Both a folder or channel and a command are given.", hint="Give one: FOLDER, GAME:CHANNEL or -- COMMAND."
+        )
     if command is not None:
         if not command:
             raise UsageError("There is no command after `--`.", hint="Try: tenku play -- supertux2")
