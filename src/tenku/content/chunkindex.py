@@ -1,44 +1,24 @@
 """Which chunks a store already has, and where: in a temporary file, so that memory stays small for any build."""
 
-import sqlite3
-import tempfile
 import threading
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tenku.content.model import Chunk, Hash, Location
+from tenku.content.scratch import Scratch
 
 BATCH = 500
 """Hashes asked for at once; SQLite takes at least 999 values in one statement."""
-CACHE_KIB = 32 * 1024
 
 
-class ChunkIndex:
+class ChunkIndex(Scratch):
     """Finds chunks by their hash. May be used by several threads."""
+
+    SCHEMA = "CREATE TABLE chunk (hash BLOB PRIMARY KEY, length INT, pack INT, offset INT, stored INT) WITHOUT ROWID"
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._packs: dict[Hash, int] = {}
         self._names: list[Hash] = []
-
-    def __enter__(self) -> Self:
-        self._folder = tempfile.TemporaryDirectory(prefix="tenku-chunks-")
-        self._db = sqlite3.connect(Path(self._folder.name) / "chunks.db", check_same_thread=False, isolation_level=None)
-        # Nobody needs the file after a crash, so nothing is done to save it from one.
-        self._db.executescript(
-            f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-{CACHE_KIB};"
-            "CREATE TABLE chunk (hash BLOB PRIMARY KEY, length INT, pack INT, offset INT, stored INT) WITHOUT ROWID;"
-            "BEGIN"
-        )
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._db.close()
-        self._folder.cleanup()
 
     def add(self, chunks: Iterable[Chunk]) -> None:
         """Remember these; one that is known already stays where it was."""

@@ -1,40 +1,24 @@
 """The build that a delta starts from, as a table on disk: where its chunks are in its files and in the store."""
 
-import sqlite3
-import tempfile
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tenku.content.delta.regions import Place, name_key
 from tenku.content.model import Chunk, Entry, Hash, Kind, Location
+from tenku.content.scratch import Scratch
 
 SCHEMA = """
-PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16384;
 CREATE TABLE file (id INTEGER PRIMARY KEY, path TEXT UNIQUE, key TEXT, size INT);
 CREATE TABLE chunk (file INT, offset INT, hash BLOB, length INT, pack BLOB, at INT, stored INT,
-                    PRIMARY KEY (file, offset)) WITHOUT ROWID;
-BEGIN;
+                    PRIMARY KEY (file, offset)) WITHOUT ROWID
 """
 INDEXES = "CREATE INDEX file_key ON file (key); CREATE INDEX chunk_hash ON chunk (hash);"
 MOST_NAMED = 64
 
 
-class OldBuild:
+class OldBuild(Scratch):
     """Implements `delta.regions.OldTree`."""
 
-    def __enter__(self) -> Self:
-        self._folder = tempfile.TemporaryDirectory(prefix="tenku-old-")
-        self._db = sqlite3.connect(Path(self._folder.name) / "old.db", check_same_thread=False, isolation_level=None)
-        self._db.executescript(SCHEMA)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._db.close()
-        self._folder.cleanup()
+    SCHEMA = SCHEMA
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Entries of the build, in order."""

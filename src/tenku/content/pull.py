@@ -308,7 +308,8 @@ class Puller:
         return iter(())
 
     def _carrier(self, new: Path, old: Path | None = None) -> Carrier:
-        label = version_label(self._own.read().version) if self._own else "before"
+        own = _installed_in(old or self._folder, adopt=self._options.adopt)
+        label = version_label(own.read().version) if own else "before"
         return Carrier(old or self._folder, new, mutable=compile_patterns(self._release.mutable), label=label)
 
     def _carry_late(self, staging: Staging, work: WorkList, carried: Carried) -> None:

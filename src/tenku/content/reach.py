@@ -1,46 +1,28 @@
 """Finds everything that releases need, in a temporary file, so that memory stays small for any store."""
 
-import sqlite3
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tenku.base.errors import CorruptError, NotFoundError
 from tenku.content.model import Chunk, Hash, Release, key_object
 from tenku.content.ports import Progress
+from tenku.content.scratch import Scratch
 from tenku.content.source import Source
 
 BATCH = 500
-CACHE_KIB = 32 * 1024
 
 
-class Reach:
+class Reach(Scratch):
     """Which objects of a game are needed, and how many bytes of each pack."""
+
+    SCHEMA = """
+    CREATE TABLE object (key TEXT PRIMARY KEY, live INT) WITHOUT ROWID;
+    CREATE TABLE place (pack INT, offset INT, stored INT, PRIMARY KEY (pack, offset)) WITHOUT ROWID
+    """
 
     def __init__(self, game: str) -> None:
         self._game = game
         self._packs: dict[Hash, int] = {}
         self._names: list[Hash] = []
-
-    def __enter__(self) -> Self:
-        self._folder = tempfile.TemporaryDirectory(prefix="tenku-reach-")
-        self._db = sqlite3.connect(Path(self._folder.name) / "reach.db", check_same_thread=False, isolation_level=None)
-        # Nobody needs the file after a crash.
-        self._db.executescript(
-            f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-{CACHE_KIB};"
-            "CREATE TABLE object (key TEXT PRIMARY KEY, live INT) WITHOUT ROWID;"
-            "CREATE TABLE place (pack INT, offset INT, stored INT, PRIMARY KEY (pack, offset)) WITHOUT ROWID;"
-            "BEGIN"
-        )
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._db.close()
-        self._folder.cleanup()
 
     def add(self, kind: str, hash: Hash, *, live: bool = True) -> bool:
         """An object is needed; whether that is news. What is live stays so: add what is live first."""
