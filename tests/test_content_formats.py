@@ -16,9 +16,12 @@ from tenku.content.hashes import file_hash, hash_bytes
 from tenku.content.model import Chunk, DeltaEdge, Entry, Hash, Kind, Location, PageRef, Release
 from tenku.content.pack import (
     FOOTER,
+    LEVEL,
     MAX_CHUNK,
     PACK_BYTES,
     RECORD,
+    TOGETHER,
+    WORTH,
     Compressor,
     PackBuilder,
     Unpacker,
@@ -68,7 +71,7 @@ SAMPLE = [
     Entry("b", Kind.FOLDER),
     Entry("c", Kind.LINK, target="a"),
 ]
-SAMPLE[0] = replace(SAMPLE[0], hash=Hash(b"c" * 32))
+SAMPLE[0] = SAMPLE[0]._replace(hash=Hash(b"c" * 32))
 RAW = zstandard.ZstdDecompressor().decompress(encode_page(SAMPLE))
 
 
@@ -138,13 +141,13 @@ def test_a_page_that_lies_about_its_size_is_refused() -> None:
 def bad_entries() -> list[Entry]:
     chunk = SAMPLE[0].chunks[0]
     return [
-        replace(SAMPLE[0], size=31),
-        replace(SAMPLE[0], size=0),
-        replace(SAMPLE[0], start=1, size=30),
-        replace(SAMPLE[0], last=False),
-        replace(SAMPLE[0], size=60, chunks=(chunk, chunk._replace(length=0), chunk)),
-        replace(SAMPLE[1], size=5),
-        replace(SAMPLE[2], chunks=(chunk,)),
+        SAMPLE[0]._replace(size=31),
+        SAMPLE[0]._replace(size=0),
+        SAMPLE[0]._replace(start=1, size=30),
+        SAMPLE[0]._replace(last=False),
+        SAMPLE[0]._replace(size=60, chunks=(chunk, chunk._replace(length=0), chunk)),
+        SAMPLE[1]._replace(size=5),
+        SAMPLE[2]._replace(chunks=(chunk,)),
     ]
 
 
@@ -164,14 +167,14 @@ def test_a_manifest_with_other_files_than_its_release_says_is_refused() -> None:
     release = replace(RELEASE, files=1, size=30)
     manifest = Manifest(release)
     with pytest.raises(CorruptError, match="more files or bytes"):
-        manifest.check([SAMPLE[0], replace(SAMPLE[0], path="b")])
+        manifest.check([SAMPLE[0], SAMPLE[0]._replace(path="b")])
     with pytest.raises(CorruptError, match="other files"):
         Manifest(release).finish()
-    part = replace(SAMPLE[0], size=60, last=False)
+    part = SAMPLE[0]._replace(size=60, last=False)
     for other in (
-        replace(SAMPLE[0], path="b"),
-        replace(SAMPLE[0], start=29, size=59),
-        replace(SAMPLE[0], start=30, size=61),
+        SAMPLE[0]._replace(path="b"),
+        SAMPLE[0]._replace(start=29, size=59),
+        SAMPLE[0]._replace(start=30, size=61),
     ):
         manifest = Manifest(release)
         manifest.check([part])
@@ -211,8 +214,8 @@ def test_an_unchanged_part_of_a_large_tree_keeps_its_pages(tmp_path: Path) -> No
 )
 def test_a_pack_gives_back_every_chunk(some: list[bytes]) -> None:
     compressor, builder, unpacker = Compressor(), PackBuilder(), Unpacker()
-    for data in some:
-        builder.add(hash_bytes(data), len(data), compressor.store(data))
+    for data, stored in zip(some, compressor.store(some), strict=True):
+        builder.add(hash_bytes(data), len(data), stored)
     name, pack = builder.finish()
     assert name == hash_bytes(pack)
     found = read_pack(pack, pack=name)
@@ -221,6 +224,15 @@ def test_a_pack_gives_back_every_chunk(some: list[bytes]) -> None:
         frame = pack[chunk.at.offset : chunk.at.offset + chunk.at.stored]
         assert len(frame) <= len(data)
         assert unpacker.chunk(frame, hash=chunk.hash, length=chunk.length) == data
+
+
+def test_chunks_that_are_compressed_together_are_stored_as_if_each_were_alone() -> None:
+    some = [words(number, 1 + number * 997) for number in range(200)] + [noise(1, 70_000), words(1, 3_000_000), b"x"]
+    assert sum(map(len, some)) > 3 * TOGETHER
+    alone = zstandard.ZstdCompressor(level=LEVEL)
+    frames = [alone.compress(data) for data in some]
+    expected = [frame if len(frame) < len(data) * WORTH else data for frame, data in zip(frames, some, strict=True)]
+    assert Compressor().store(some) == expected
 
 
 def test_a_pack_has_room_for_one_chunk_however_large_and_for_little_more() -> None:
@@ -275,7 +287,7 @@ def test_an_index_that_would_be_larger_than_any_pack_is_not_fetched() -> None:
 @pytest.mark.parametrize("change", ["flip", "cut", "other", "bomb", "unsized bomb", "length", "garbage"])
 def test_a_stored_chunk_that_is_not_what_its_name_says_is_refused(change: str) -> None:
     data = words(3, 50_000)
-    frame, length = Compressor().store(data), len(data)
+    [frame], length = Compressor().store([data]), len(data)
     assert len(frame) < length
     match change:
         case "flip":
@@ -283,7 +295,7 @@ def test_a_stored_chunk_that_is_not_what_its_name_says_is_refused(change: str) -
         case "cut":
             frame = frame[:-5]
         case "other":
-            frame = Compressor().store(words(4, 50_000))
+            [frame] = Compressor().store([words(4, 50_000)])
         case "bomb":
             frame = zstandard.ZstdCompressor().compress(bytes(200_000_000))
         case "unsized bomb":

@@ -29,13 +29,17 @@ from content_trees import (
     write_tree,
 )
 from tenku.base.errors import FolderError, StoreError
+from tenku.content.hashes import hash_bytes
+from tenku.content.model import Chunk, Entry, Hash, Location
 from tenku.content.ports import NoProgress
 from tenku.content.pull import Pulled
 from tenku.content.repair import repair
 from tenku.content.source import Source
 from tenku.content.state import InstalledFolder
+from tenku.content.stock import StockFile
 from tenku.content.stores.mirrors import Mirrors
 from tenku.content.stores.open import open_store
+from tenku.content.worklist import WorkList
 
 V1: Tree = {
     "app": File(noise(1, 300_000), executable=True),
@@ -331,3 +335,41 @@ def test_a_file_that_changes_between_plan_and_use_is_not_taken_for_whole(
     pull_to(store, game)
     assert read_tree(game) == V2
     assert kept(game) == {"text": File(b"written by a game that runs")}
+
+
+@pytest.mark.parametrize(
+    ("large_first", "groups"),
+    [(True, [["b"], ["e"], ["a", "c"], ["d"]]), (False, [["a", "c"], ["d"], ["b"], ["e"]])],
+)
+def test_files_that_are_larger_than_a_group_are_made_first_or_last(
+    tmp_path: Path, large_first: bool, groups: list[list[str]]
+) -> None:
+    """A game that grows has room for them at the beginning, one that shrinks at the end."""
+    sizes = {"a": 40, "b": 101, "c": 60, "d": 1, "e": 200}
+    with WorkList(tmp_path / "work.db") as work:
+        work.add_files([Entry(path, size=size) for path, size in sizes.items()])
+        work.finish_plan()
+        assert work.shrink() < 2**19
+        assert work.split_groups(100, large_first=large_first) == len(groups)
+        found = []
+        for number in range(len(groups)):
+            work.begin_group(number)
+            found.append([path for _, path, _, _ in work.files()])
+    assert found == groups
+
+
+def test_a_work_list_forgets_chunks_that_are_here_and_nobody_needs(tmp_path: Path) -> None:
+    needed, other = (Chunk(hash_bytes(data), 1, Location(hash_bytes(b"pack"), 0, 1)) for data in (b"x", b"y"))
+    with WorkList(tmp_path / "work.db") as work:
+        root = work.stock.add_root(tmp_path)
+        work.stock.add_files(root, [StockFile("old", Hash(b""), None, [(needed.hash, 0), (other.hash, 1)])])
+        [file] = work.add_files([Entry("new", size=1)])
+        work.add_needs([(file, Entry("new", size=1, chunks=(needed,)))])
+        work.finish_plan()
+        work.shrink()
+        work.split_groups(100, large_first=True)
+        work.begin_group(0)
+        assert [chunk for chunk, _ in work.local()] == [needed]
+        assert work.stock.has_old(root, "old")
+        work.stock.drop_old(root, "old")
+        assert list(work.remote()) == [needed]

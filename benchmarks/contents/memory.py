@@ -98,14 +98,15 @@ def low_disk(pair: Pair, at: Path) -> LowDisk:
 
 def on_disk(folder: Path) -> int:
     """What a folder takes on the disk: the game, and all that is put beside it."""
-    total = 0
+    blocks: dict[int, int] = {}
     for at, _, names in os.walk(folder):
         for path in (Path(at), *(Path(at, name) for name in names)):
             try:
-                total += path.lstat().st_blocks * BLOCK
+                status = path.lstat()
             except FileNotFoundError:
                 continue  # it was moved while the folder was read
-    return total
+            blocks[status.st_ino] = status.st_blocks  # a file with two names takes its disk once
+    return sum(blocks.values()) * BLOCK
 
 
 def _make(build: Path, scale: float) -> None:

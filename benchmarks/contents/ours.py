@@ -1,11 +1,12 @@
 """Tenku's own side: its commands, as a person would type them."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.contents import run, trees
+from benchmarks.contents import corpora, run, trees, web
 from benchmarks.contents.run import Run
 from benchmarks.stream import BenchmarkError
 
@@ -24,9 +25,10 @@ class Tenku:
             **{f"XDG_{kind}_HOME": str(folder / kind) for kind in ("STATE", "DATA", "CACHE", "CONFIG")},
             # Installing a program compiles it. Where this is forbidden, as on this machine maybe, every start would.
             "PYTHONDONTWRITEBYTECODE": "",
-            "PYTHONPYCACHEPREFIX": str(folder.parent / "compiled"),
+            "PYTHONPYCACHEPREFIX": str(corpora.cache_folder() / "compiled"),
         }
         self._run("keys", "new", "studio", "--folder", folder, "--no-password")
+        self._compile()
 
     def publish(
         self, build: Path, *, delta_seconds: float | None = None, watch: Callable[[], None] | None = None
@@ -44,6 +46,24 @@ class Tenku:
         """The command that pulls."""
         return [TENKU, "pull", CHANNEL, game, "--store", url, "--trust", self._folder / "studio.pub"]
 
+    def _compile(self) -> None:
+        """Use what is measured later once, so that everything it imports is compiled, as after an installation."""
+        build, store, game = (self._folder / name for name in ("one-build", "one-store", "one-game"))
+        build.mkdir()
+        (build / "file").write_bytes(b"x")
+        key, trust = self._folder / "studio.key", self._folder / "studio.pub"
+        self._run("publish", build, CHANNEL, "--store", store, "--key", key)
+        with web.serve(store, self._folder / "one-web") as site:
+            self._run("pull", CHANNEL, game, "--store", site.url, "--trust", trust)
+        for folder in (build, store, game):
+            shutil.rmtree(folder)
+        self.forget()
+
+    def forget(self) -> None:
+        """Let the player remember no head, so that an older one is not refused."""
+        for path in sorted((self._folder / "STATE").rglob("*"), reverse=True):
+            path.unlink() if path.is_file() else path.rmdir()
+
     def verify(self, game: Path) -> None:
         """Read a whole folder. Raises BenchmarkError: it is not whole."""
         self._run("verify", game, "--thorough")
@@ -55,8 +75,7 @@ class Tenku:
     def go_to(self, head: bytes) -> None:
         """Let the channel hold this again; who pulled since would refuse it, and is made to forget."""
         self._head.write_bytes(head)
-        for path in sorted((self._folder / "STATE").rglob("*"), reverse=True):
-            path.unlink() if path.is_file() else path.rmdir()
+        self.forget()
 
     @property
     def environment(self) -> dict[str, str]:

@@ -4,7 +4,7 @@ import errno
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -85,11 +85,13 @@ class Assembler:
             self.make_parents([path])
             self.bring(folder / same.path, self._folder / path, mode=mode, stamp=same.stamp)
 
-    def add_others(self, entries: Iterable[Entry]) -> None:
-        """Make what has no bytes: empty files, empty folders, symbolic links. Raises FolderError."""
+    def add_others(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """Make what has no bytes: empty files, empty folders, symbolic links. Raises FolderError.
+
+        Gives the entries on, as reading them takes long where they are many; all of them have to be taken.
+        """
         links = []
         for entry in entries:
-            place = self._folder / entry.path
             try:
                 if entry.kind is Kind.FOLDER:
                     self._make_folder(entry.path)
@@ -97,9 +99,11 @@ class Assembler:
                     links.append(entry)
                 elif not entry.size:
                     self.make_parents([entry.path])
+                    place = self._folder / entry.path
                     os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, entry.mode))
             except OSError as error:
                 raise writing_failed(self._folder, error) from error
+            yield entry
         # Last, so that nothing was ever written through one.
         for entry in links:
             self.make_parents([entry.path])

@@ -1,13 +1,13 @@
 """Turns the parts of a folder into packs and pages: the build as a store keeps it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tenku.base.errors import FolderError
 from tenku.content.chunkindex import ChunkIndex
 from tenku.content.hashes import FileHasher, TreeHasher, hash_bytes
 from tenku.content.model import Chunk, Entry, Hash, Kind, Location, PageRef
-from tenku.content.pack import PackBuilder, read_pack
+from tenku.content.pack import PackBuilder
 from tenku.content.page import MAX_REFS, PageCut, encode_page
 from tenku.content.paths import PathGuard
 from tenku.content.reading import NewChunk, Part
@@ -68,11 +68,13 @@ class BuildWriter:
         found = part.found
         if part.start == 0:
             self._begin(part)
-        for chunk in self._place(part, known):
+        for new in part.chunks:
+            chunk = new if isinstance(new, Chunk) else self._place(new, known)
             self._file.add(chunk.hash)
             self._chunks_here.append(chunk)
             if len(self._chunks_here) == MAX_REFS and not part.last:
                 self._entry(part, last=False)
+        self._chunks += len(part.chunks)
         if part.last:
             self._entry(part, last=True)
             self._files += found.kind is Kind.FILE
@@ -103,16 +105,10 @@ class BuildWriter:
         self._chunks_here = []
         self._start = 0
 
-    def _place(self, part: Part, known: Mapping[Hash, Chunk]) -> Iterator[Chunk]:
-        """Every chunk with its place in the store; new ones get one in the open pack."""
-        for chunk in part.chunks:
-            self._chunks += 1
-            if isinstance(chunk, Chunk):
-                yield chunk
-            elif chunk.hash in known:
-                yield known[chunk.hash]
-            else:
-                yield self._open.get(chunk.hash) or self._closed.get(chunk.hash) or self._store(chunk)
+    def _place(self, new: NewChunk, known: Mapping[Hash, Chunk]) -> Chunk:
+        """The chunk with its place in the store; one that has none gets it in the open pack."""
+        hash = new.hash
+        return known.get(hash) or self._open.get(hash) or self._closed.get(hash) or self._store(new)
 
     def _store(self, new: NewChunk) -> Chunk:
         if not self._pack.has_room(new.stored):
@@ -138,7 +134,8 @@ class BuildWriter:
             start=self._start,
             last=last,
         )
-        self._start += sum(chunk.length for chunk in self._chunks_here)
+        if not last:
+            self._start += sum(chunk.length for chunk in self._chunks_here)
         self._chunks_here = []
         self._tree.add(entry)
         self._page.append(entry)
@@ -155,19 +152,22 @@ class BuildWriter:
         """Store the open pack; now every chunk that waits has its place."""
         if len(self._pack):
             name, data = self._pack.finish()
+            self._put("pack", name, data)
+            self._closed = {c.hash: Chunk(c.hash, c.length, Location(name, *c.at[1:])) for c in self._open.values()}
+            self._index.add(self._closed.values())
             self._pack = PackBuilder()
             self._open = {}
-            self._put("pack", name, data)
-            chunks = read_pack(data, pack=name)
-            self._index.add(chunks)
-            self._closed = {chunk.hash: chunk for chunk in chunks}
-            self._name_pack(name)
+            self._name_pack()
         self._write_pages()
 
-    def _name_pack(self, name: Hash) -> None:
+    def _name_pack(self) -> None:
+        """Everything that waits for the name of the pack that was closed gets it."""
         for entries in (*self._waiting, self._page):
-            entries[:] = [_named(entry, name) for entry in entries]
-        self._chunks_here = [_at(chunk, name) for chunk in self._chunks_here]
+            entries[:] = [entry._replace(chunks=tuple(self._named(entry.chunks))) for entry in entries]
+        self._chunks_here = self._named(self._chunks_here)
+
+    def _named(self, chunks: Sequence[Chunk]) -> list[Chunk]:
+        return [self._closed[chunk.hash] if chunk.at.pack == OPEN else chunk for chunk in chunks]
 
     def _write_pages(self) -> None:
         for entries in self._waiting:
@@ -176,16 +176,3 @@ class BuildWriter:
             self._put("page", name, data)
             self._pages.append(PageRef(name, len(data)))
         self._waiting = []
-
-
-def _named(entry: Entry, pack: Hash) -> Entry:
-    if all(chunk.at.pack != OPEN for chunk in entry.chunks):
-        return entry
-    chunks = tuple(_at(chunk, pack) for chunk in entry.chunks)
-    return Entry(
-        entry.path, entry.kind, entry.mode, entry.size, entry.hash, entry.target, chunks, entry.start, entry.last
-    )
-
-
-def _at(chunk: Chunk, pack: Hash) -> Chunk:
-    return chunk._replace(at=chunk.at._replace(pack=pack)) if chunk.at.pack == OPEN else chunk

@@ -29,6 +29,8 @@ class ChunkIndex(Scratch):
     def find(self, hashes: Sequence[Hash]) -> dict[Hash, Chunk]:
         """Those of these chunks that are known."""
         found: dict[Hash, Chunk] = {}
+        if not self._names:
+            return found  # as for a first publish, until its first pack is full
         for begin in range(0, len(hashes), BATCH):
             some = hashes[begin : begin + BATCH]
             marks = ",".join("?" * len(some))

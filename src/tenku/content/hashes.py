@@ -1,5 +1,6 @@
 """BLAKE3 names for chunks, objects, files and trees."""
 
+import struct
 from collections.abc import Iterable
 
 from blake3 import blake3
@@ -10,6 +11,8 @@ from tenku.content.model import HASH_BYTES, Entry, Hash, Kind
 FILE_CONTEXT = "tenku content 2026 file"
 TREE_CONTEXT = "tenku content 2026 tree"
 """Different contexts: a file whose bytes look like a list of hashes is still another name."""
+_LENGTH = struct.Struct("<I")
+_FACTS = struct.Struct("<BBQ")
 
 
 def hash_bytes(data: bytes | bytearray | memoryview) -> Hash:
@@ -43,21 +46,25 @@ class FileHasher:
     """
 
     def __init__(self) -> None:
-        self._first = b""
+        self._first = Hash(b"")
         self._count = 0
-        self._hasher = blake3(derive_key_context=FILE_CONTEXT)
+        self._hasher: blake3 | None = None
 
     def add(self, chunk: Hash) -> None:
         """The file's next chunk."""
-        self._first = self._first or chunk
         self._count += 1
+        if self._count == 1:
+            self._first = chunk  # Most files are one chunk, and need no more.
+            return
+        if self._hasher is None:
+            self._hasher = blake3(self._first, derive_key_context=FILE_CONTEXT)
         self._hasher.update(chunk)
 
     def digest(self) -> Hash:
         """The name of the file that these chunks make."""
         if self._count == 0:
             return hash_bytes(b"")
-        return Hash(self._first if self._count == 1 else self._hasher.digest())
+        return Hash(self._hasher.digest()) if self._hasher else self._first
 
 
 def file_hash(chunks: Iterable[Hash]) -> Hash:
@@ -78,11 +85,11 @@ class TreeHasher:
         """The next entry; of a file in several parts the last one counts."""
         if not entry.last:
             return
-        for field in (entry.path, entry.target):
-            data = field.encode()
-            self._hasher.update(len(data).to_bytes(4, "little") + data)
-        executable = bool(entry.mode & 0o100) if entry.kind is Kind.FILE else False
-        self._hasher.update(bytes((entry.kind, executable)) + entry.size.to_bytes(8, "little") + entry.hash)
+        path, target = entry.path.encode(), entry.target.encode()
+        executable = entry.kind is Kind.FILE and bool(entry.mode & 0o100)
+        facts = _FACTS.pack(entry.kind, executable, entry.size)
+        texts = (_LENGTH.pack(len(path)), path, _LENGTH.pack(len(target)), target)
+        self._hasher.update(b"".join((*texts, facts, entry.hash)))
 
     def digest(self) -> Hash:
         """The name of the build."""

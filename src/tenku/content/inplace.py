@@ -25,6 +25,9 @@ from tenku.content.state import NO_STAMP, Installed, InstalledFolder
 from tenku.content.switch import sync_file_system
 from tenku.content.worklist import WorkList
 
+GROWTH = 1.25
+"""By so much a work list grows: it notes what was fetched, and what was put into its place."""
+
 Fill = Callable[[Path], Awaitable[None]]
 """Puts the files of the work list's group together below a folder."""
 
@@ -61,12 +64,13 @@ class InPlace:
     async def run(self, fill: Fill, installed: Installed) -> None:
         """Bring every file to the release, then write down that it is installed. Raises FolderError, StoreError."""
         own = InstalledFolder(self._folder)
-        old = self._old_entries(own)
+        before = own.release(own.read())
+        old = [entry.path for entry in own.entries(before) if entry.last]
         own.write(replace(own.read(), unfinished=True))
         try:
             self._move_same()
             self._skip_placed()
-            groups = self._work.split_groups(max(self._work.largest(), 1))
+            groups = self._split_groups(grows=self._release.size >= before.size)
             last = self._work.last_needed(self._root)
             gone = self._gone(old)
             for group in range(-1, groups):
@@ -79,6 +83,16 @@ class InPlace:
             self._write_records(own, installed)
         except OSError as error:
             raise writing_failed(self._folder, error) from error
+
+    def _split_groups(self, *, grows: bool) -> int:
+        """Groups that take, with the work list and the second manifest, no more disk than the largest file.
+
+        One larger file alone is too much by as much as those; so it comes while the folder is smaller than it was
+        before or will be after: first where it grows, else last.
+        """
+        largest = max(self._work.largest(), 1)
+        beside = int(self._work.shrink() * GROWTH) + sum(ref.size for ref in self._release.pages)
+        return self._work.split_groups(max(largest - beside, largest // 4), large_first=grows)
 
     async def _group(self, group: int, fill: Fill) -> None:
         """Put some files together beside the folder, then each into its place."""
@@ -266,11 +280,6 @@ class InPlace:
     def _installed_entries(self, own: InstalledFolder) -> Iterator[Entry]:
         for ref in self._release.pages:
             yield from decode_page((own.own / "pages" / ref.hash.hex()).read_bytes())
-
-    def _old_entries(self, own: InstalledFolder) -> list[str]:
-        """The paths of the old version."""
-        release = own.release(own.read())
-        return [entry.path for entry in own.entries(release) if entry.last]
 
 
 def changes_by_path(checked: Iterable[Checked], placed: Callable[[str, Stamp], bool]) -> dict[str, Checked]:

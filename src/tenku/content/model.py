@@ -77,9 +77,8 @@ class Chunk(NamedTuple):
     at: Location
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One file, empty folder or symbolic link of a build.
+class Entry(NamedTuple):
+    """One file, empty folder or symbolic link of a build. A tuple, as there may be very many of them.
 
     A file that is too large for one page of the manifest is several entries with the same path, one after the other:
     `start` is where in the file the chunks of this one begin, `last` says that no more follow.

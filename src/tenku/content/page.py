@@ -42,6 +42,7 @@ MAX_RAW = 32 * 2**20
 """No honest page is larger: 16384 chunks of 48 bytes, 4096 paths of 1024, and the rest."""
 
 EXECUTABLE, LAST = 1, 2
+KINDS = tuple(Kind)
 
 T = TypeVar("T")
 
@@ -141,7 +142,9 @@ class _Reader:
                 hash = chunks[0].hash if _is_one_chunk(start, last, len(chunks)) else _next(hashes)
             target = _next(targets) if kind == Kind.LINK else ""
             mode = 0o755 if flag & EXECUTABLE else 0o644
-            entry = Entry(path, Kind(kind), mode, size, hash, target, chunks, start, last)
+            if kind >= len(KINDS):
+                raise ValueError(f"it has an entry of the unknown kind {kind}")
+            entry = Entry(path, KINDS[kind], mode, size, hash, target, chunks, start, last)
             _check_sizes(entry)
             found.append(entry)
         if len(found) != self._entries or at != len(refs):
@@ -162,8 +165,8 @@ class _Reader:
     def _take_chunks(self, packs: Sequence[Hash]) -> list[Chunk]:
         hashes = self._take_hashes(self._chunks)
         lengths, pack, offsets, stored = (self._column("I", self._chunks) for _ in range(4))
-        at = (Location(packs[p], o, s) for p, o, s in zip(pack, offsets, stored, strict=True))
-        return [Chunk(*each) for each in zip(hashes, lengths, at, strict=True)]
+        at = map(Location, map(packs.__getitem__, pack), offsets, stored)
+        return list(map(Chunk, hashes, lengths, at))
 
     def _column(self, code: str, count: int) -> "array[int]":
         column = array(code)
@@ -182,12 +185,12 @@ def _next(items: Iterator[T]) -> T:
 
 
 def _check_sizes(entry: Entry) -> None:
-    here = sum(chunk.length for chunk in entry.chunks)
-    end = entry.start + here
+    lengths = [chunk.length for chunk in entry.chunks]
+    end = entry.start + sum(lengths)
     fits = end == entry.size if entry.last else end < entry.size
     if entry.kind is not Kind.FILE:
-        fits = not entry.chunks and not entry.size and entry.last
-    if not fits or any(chunk.length == 0 for chunk in entry.chunks):
+        fits = not lengths and not entry.size and entry.last
+    if not fits or 0 in lengths:
         raise ValueError(f"the chunks of {entry.path!r} do not make its size")
 
 

@@ -11,6 +11,7 @@ from tenku.base.errors import FolderError
 from tenku.content.assemble import Assembler
 from tenku.content.carry import Carried, Carrier
 from tenku.content.check import Checked, check_folder
+from tenku.content.collection import no_collection
 from tenku.content.compare import Compared, Finding, compare
 from tenku.content.fill import Filler, Tally
 from tenku.content.inplace import InPlace, changes_by_path
@@ -244,7 +245,8 @@ class Puller:
             thorough=self._options.thorough,
         )
         before = time.monotonic()
-        await planner.read_manifest(self._source)
+        with no_collection():
+            await planner.read_manifest(self._source)
         work.commit()
         manifest = sum(ref.size for ref in self._release.pages)
         seen = manifest / max(time.monotonic() - before, 1e-3) if manifest >= SAMPLE else USUAL_RATE
@@ -256,10 +258,10 @@ class Puller:
         """Make the staged folder whole, and put it in its place."""
         assembler.finish_files((path, size, mode) for _, path, size, mode in work.files())
         assembler.add_same(work, self._folder)
-        assembler.add_others(self._entries(staging))
         if resumed:
             assembler.remove(c.path for c in self._strangers(staging))
-        self._write_records(staging, assembler)
+        with no_collection():
+            self._write_records(staging, assembler)
         carried = Carried()
         looked = staging.time_ns()
         if not self._is_untouched(seen, before):
@@ -282,7 +284,8 @@ class Puller:
         return now.newest_ns < before and (now.entries, now.empty) == (seen.entries, seen.empty)
 
     def _write_records(self, staging: Staging, assembler: Assembler) -> None:
-        assembler.write_stamps(self._entries(staging), staging.records / "stamps")
+        """Make what is left of the build, and write down what it is."""
+        assembler.write_stamps(assembler.add_others(self._entries(staging)), staging.records / "stamps")
         InstalledFolder(staging.new).write_release(self._release)
         InstalledFolder(staging.new).write(self._installed)
 

@@ -3,11 +3,12 @@
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice, repeat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tenku.base.errors import FolderError
 from tenku.content.chunkindex import ChunkIndex
@@ -26,8 +27,7 @@ AHEAD = 6
 """So many jobs wait for a thread or for the writer; each holds at most BUFFER_BYTES and what it compressed."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewChunk:
+class NewChunk(NamedTuple):
     """A chunk that the store does not have yet, in its stored form."""
 
     hash: Hash
@@ -35,8 +35,7 @@ class NewChunk:
     stored: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A stretch of one entry: all of it, or what was read of a large file at a time."""
 
     found: Found
@@ -45,11 +44,16 @@ class Part:
     last: bool = True
 
 
+Cut = tuple[Hash, memoryview]
+"""A chunk's name and bytes."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """Work for one thread: small entries that it reads itself, or a piece of a large file."""
+    """Work for one thread: entries, or a piece of a large file."""
 
-    whole: Sequence[Found] = ()
+    whole: Sequence[tuple[Found, Sequence[Cut] | None]] = ()
+    """Each with its chunks; None: the thread reads it."""
     large: Found | None = None
     piece: Piece | None = None
     last: bool = True
@@ -97,7 +101,12 @@ class FolderReader:
                     future.cancel()
 
     def _jobs(self, entries: Iterator[Found]) -> Iterator[_Job]:
-        batch: list[Found] = []
+        """Entries of up to BUFFER_BYTES together.
+
+        Small files are read here: every call to the system hands the interpreter's lock over, and threads that fight
+        for it take longer than one that does it all.
+        """
+        batch: list[tuple[Found, Sequence[Cut] | None]] = []
         room = BUFFER_BYTES
         for found in entries:
             if found.size > BUFFER_BYTES:
@@ -109,7 +118,7 @@ class FolderReader:
             if batch and (found.size > room or len(batch) >= JOB_FILES):
                 yield _Job(batch)
                 batch, room = [], BUFFER_BYTES
-            batch.append(found)
+            batch.append((found, self._read(found) if found.size <= self._profile.least else None))
             room -= found.size
         if batch:
             yield _Job(batch)
@@ -126,32 +135,31 @@ class FolderReader:
 
     def _work(self, job: _Job) -> list[Part]:
         if job.large is not None and job.piece is not None:
-            return [Part(job.large, self._chunks([job.piece]), job.piece.start, job.last)]
-        read = [(found, self._read(found)) for found in job.whole]
-        chunks = iter(self._chunks([piece for _, pieces in read for piece in pieces]))
-        return [Part(f, [next(chunks) for piece in pieces for _ in piece.slices]) for f, pieces in read]
+            return [Part(job.large, self._chunks(_cuts([job.piece])), job.piece.start, job.last)]
+        read = [(found, self._read(found) if cuts is None else cuts) for found, cuts in job.whole]
+        chunks = iter(self._chunks([cut for _, cuts in read for cut in cuts]))
+        return [Part(found, list(islice(chunks, len(cuts)))) for found, cuts in read]
 
-    def _read(self, found: Found) -> list[Piece]:
+    def _read(self, found: Found) -> Sequence[Cut]:
+        """The chunks of a file that is not large."""
         if found.kind is not Kind.FILE or not found.size:
-            return []
+            return ()
         with _Opened(self._folder, found) as opened:
             data = opened.read(0, found.size)
             opened.check(len(data))
         if found.size <= self._profile.least:
-            return [Piece(0, memoryview(data), [(0, found.size)])]
+            return ((hash_bytes(data), memoryview(data)),)
         borders = self._borders(self._folder, found)
-        return list(cut_file(lambda at, count: data[at : at + count], found.size, self._cutter(), borders=borders))
+        return _cuts(cut_file(lambda at, count: data[at : at + count], found.size, self._cutter(), borders=borders))
 
-    def _chunks(self, pieces: Sequence[Piece]) -> list[Chunk | NewChunk]:
-        """Hash every chunk; compress those that nobody knows, each once."""
-        views = [piece.data[at : at + length] for piece in pieces for at, length in piece.slices]
-        hashes = [hash_bytes(view) for view in views]
-        known: dict[Hash, Chunk | NewChunk] = dict(self._index.find(list(set(hashes))))
-        store = self._compressor().store if self._compress else _nothing
-        for hash, view in zip(hashes, views, strict=True):
-            if hash not in known:
-                known[hash] = NewChunk(hash, len(view), store(view))
-        return [known[hash] for hash in hashes]
+    def _chunks(self, cuts: Sequence[Cut]) -> list[Chunk | NewChunk]:
+        """Compress the chunks that nobody knows, each once."""
+        named = dict(cuts)
+        known: dict[Hash, Chunk | NewChunk] = dict(self._index.find(list(named)))
+        fresh = [(hash, view) for hash, view in named.items() if hash not in known]
+        stored = self._compressor().store([view for _, view in fresh]) if self._compress else repeat(b"")
+        known.update((hash, NewChunk(hash, len(view), data)) for (hash, view), data in zip(fresh, stored, strict=False))
+        return [known[hash] for hash, _ in cuts]
 
     def _cutter(self) -> "FastCDC":
         if not hasattr(self._local, "cutter"):
@@ -170,8 +178,9 @@ def _no_borders(_: Path, __: Found) -> Sequence[int]:
     return ()
 
 
-def _nothing(_: memoryview) -> bytes:
-    return b""
+def _cuts(pieces: Iterable[Piece]) -> list[Cut]:
+    views = [piece.data[at : at + length] for piece in pieces for at, length in piece.slices]
+    return [(hash_bytes(view), view) for view in views]
 
 
 class _Opened:

@@ -267,6 +267,6 @@ def _relocated(entries: Sequence[Entry], dead: frozenset[Hash], moved: ChunkInde
     if len(places) != len(hashes):
         raise CorruptError("A pack does not hold the chunks that a page says, so it cannot be repacked.")
     return [
-        replace(entry, chunks=tuple(places[c.hash] if c.at.pack in dead else c for c in entry.chunks))
+        entry._replace(chunks=tuple(places[c.hash] if c.at.pack in dead else c for c in entry.chunks))
         for entry in entries
     ]

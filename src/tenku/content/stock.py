@@ -14,8 +14,7 @@ CREATE TABLE old (id INTEGER PRIMARY KEY, root INT, path TEXT, hash BLOB, size I
 CREATE INDEX old_hash ON old (hash);
 CREATE INDEX old_path ON old (path);
 CREATE TABLE have (hash BLOB PRIMARY KEY, old INT, offset INT) WITHOUT ROWID;
-CREATE TABLE same (path TEXT, source TEXT, mode INT, size INT, mtime_ns INT, inode INT);
-CREATE INDEX same_path ON same (path);
+CREATE TABLE same (path TEXT PRIMARY KEY, source TEXT, mode INT, size INT, mtime_ns INT, inode INT) WITHOUT ROWID;
 """
 BATCH = 400
 """Values in one statement; SQLite takes at least 999."""
@@ -107,18 +106,19 @@ class Stock:
 
     def add_same(self, path: str, same: Same, *, mode: int) -> None:
         """A file of the build that is there already, whole."""
-        self._db.execute("INSERT INTO same VALUES (?, ?, ?, ?, ?, ?)", (path, same.path, mode, *same.stamp))
+        source = same.path if same.path != path else None
+        self._db.execute("INSERT INTO same VALUES (?, ?, ?, ?, ?, ?)", (path, source, mode, *same.stamp))
 
     def all_same(self) -> Iterator[tuple[str, Same, int]]:
         """Those files: path, what they are now, and the mode that they shall have."""
         rows = self._db.execute("SELECT path, source, mode, size, mtime_ns, inode FROM same").fetchall()
         for path, source, mode, *stamp in rows:
-            yield path, Same(source, Stamp(*stamp)), mode
+            yield path, Same(source or path, Stamp(*stamp)), mode
 
     def stamp_of_same(self, path: str) -> Stamp | None:
         """The status of a file of the build that stays where it is; None for any other."""
         row = self._db.execute(
-            "SELECT size, mtime_ns, inode FROM same WHERE path = ? AND source = path", (path,)
+            "SELECT size, mtime_ns, inode FROM same WHERE path = ? AND source IS NULL", (path,)
         ).fetchone()
         return Stamp(*row) if row else None
 

@@ -31,6 +31,9 @@ CREATE TABLE IF NOT EXISTS placed (path TEXT PRIMARY KEY, size INT, mtime_ns INT
 Both survive a new plan: what is still of use is found by its hash or status."""
 
 CACHE_KIB = 48 * 1024
+PAGE = 4096
+SMALL_LOG = 2**18
+"""Bytes that the log beside the file may take where every one counts."""
 LAST_HASH = b"\xff" * 33
 """Behind every hash."""
 
@@ -111,11 +114,26 @@ class WorkList:
         self._db.execute("CREATE INDEX file_grp ON file (grp)")
         self._db.execute("CREATE INDEX need_file ON need (file)")
 
-    def split_groups(self, most: int) -> int:
-        """Put the files into groups of at most `most` bytes, or of one file; how many there are."""
+    def shrink(self) -> int:
+        """Forget what only planning needs, so that the list takes little disk; the bytes that it takes then."""
+        self._db.execute("DELETE FROM have WHERE hash NOT IN (SELECT hash FROM chunk)")
+        self._db.execute("DROP INDEX old_hash")
         self._db.execute("CREATE INDEX have_old ON have (old)")  # Files will be replaced one by one.
+        self._db.execute("COMMIT")
+        self._db.executescript(
+            f"VACUUM; PRAGMA wal_autocheckpoint={SMALL_LOG // PAGE}; PRAGMA journal_size_limit={SMALL_LOG};"
+            "PRAGMA wal_checkpoint(TRUNCATE); BEGIN"
+        )
+        return SMALL_LOG + PAGE * int(self._db.execute("PRAGMA page_count").fetchone()[0])
+
+    def split_groups(self, most: int, *, large_first: bool) -> int:
+        """Put the files into groups of at most `most` bytes, or of one larger file; how many there are.
+
+        The larger files are the first groups or the last ones.
+        """
+        order = "DESC" if large_first else "ASC"
         group, room, rows = 0, most, []
-        for id, size in self._db.execute("SELECT id, size FROM file ORDER BY id"):
+        for id, size in self._db.execute(f"SELECT id, size FROM file ORDER BY size > ? {order}, id", (most,)):
             if size > room and room < most:
                 group, room = group + 1, most
             rows.append((group, id))
@@ -289,9 +307,8 @@ class WorkList:
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         db.executescript(
-            f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-{CACHE_KIB};"
-            # The log beside the file stays under about a megabyte: with --low-disk every one counts.
-            "PRAGMA wal_autocheckpoint=256; PRAGMA journal_size_limit=1048576;"
+            f"PRAGMA page_size={PAGE}; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+            f"PRAGMA cache_size=-{CACHE_KIB}; PRAGMA wal_autocheckpoint=256; PRAGMA journal_size_limit=1048576;"
         )
         if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             db.close()
