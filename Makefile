@@ -5,7 +5,7 @@ BIN := .venv/bin
 CODE := src tests benchmarks examples tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-bench play test check bench bench-content docs
+.PHONY: help setup setup-test setup-bench play test check bench bench-content bench-studio docs
 
 help: ## Show these verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -23,7 +23,7 @@ play: setup ## Play the demo, or ARGS="…" of `tenku play`
 	@$(BIN)/tenku play $(ARGS)
 
 test: setup-test ## Run the tests; ARGS="…" of pytest
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: setup-test ## Format, lint, types, import directions, docs
 	@$(BIN)/ruff format --check $(CODE)
@@ -36,6 +36,9 @@ bench: setup-bench ## Measure playing, side by side with Selkies; ARGS="…"
 
 bench-content: setup-bench ## Measure content, side by side with casync and others; ARGS="…"
 	@$(BIN)/python -m benchmarks.content $(ARGS)
+
+bench-studio: setup-bench ## Measure the studio, side by side with llama.cpp and diffusers; ARGS="…"
+	@$(BIN)/python -m benchmarks.studio $(ARGS)
 
 docs: setup-test ## Write the generated pages of docs/ anew
 	@$(BIN)/python tools/docs.py

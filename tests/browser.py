@@ -36,11 +36,11 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def until(page: Page, condition: str) -> None:
+def until(page: Page, condition: str, *, patience_ms: int = PATIENCE_MS) -> None:
     """Wait until a JavaScript expression is true. (Playwright's own way evaluates a string, which the page forbids.)"""
     page.evaluate(
         f"""new Promise((done, fail) => {{
-            const end = performance.now() + {PATIENCE_MS};
+            const end = performance.now() + {patience_ms};
             const look = () => {{
                 if ({condition}) done();
                 else if (performance.now() > end) fail(new Error({condition!r} + " did not come true"));

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ class House:
     clock: Clock = field(default_factory=Clock)
     opened: list[Jobs] = field(default_factory=list)
 
-    def jobs(self, **more: float) -> Jobs:
+    def jobs(self, **more: Any) -> Jobs:
         self.opened.append(Jobs(self.url, now=self.clock, **more))
         return self.opened[-1]
 

@@ -36,8 +36,8 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
     def do_GET(self) -> None:
-        """The models."""
-        self.json(200, {"object": "list", "data": [{"id": "far-model"}]})
+        """The models, and their voices."""
+        self.json(200, {"object": "list", "data": [{"id": "far-model"}], "voices": ["vivian", {"name": "ryan"}]})
 
     def do_POST(self) -> None:
         """Whatever the script says."""

@@ -13,7 +13,7 @@ KEYS: Mapping[str, object] = {
     "llama.attention.head_count": 4,
     "llama.attention.head_count_kv": 2,
     "tokenizer.ggml.model": "gpt2",
-    "tokenizer.ggml.tokens": ["a", "b", "c"],
+    "tokenizer.ggml.tokens": [chr(97 + at) for at in range(32)],
     "tokenizer.chat_template": "{{ messages }}",
 }
 TENSORS: Sequence[tuple[str, Sequence[int], int, int]] = (

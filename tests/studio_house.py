@@ -35,6 +35,8 @@ class House:
             "TENKU_CONFIG": str(folder / "config.toml"),
             "TENKU_STUDIO_FOLDER": str(folder / "studio"),
             "TENKU_STUDIO_THREADS": "1",
+            # Other tests play on this machine.
+            "TENKU_STUDIO_PLAYERS_FIRST": "ignore",
             "TENKU_CONTROL_DATABASE": self.database,
         }
         self.models = Models(folder / "studio")

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from tenku.base.errors import CancelledJob, JobError
 from tenku.control.jobs.queue import Jobs
+from tenku.studio.desk import EmptyDesk
 from tenku.studio.making import Making, Piece, Places
 from tenku.studio.model import InstalledModel, JobId, JobSpec, Kind, Output, Progress, StoredOutput, Usage
 from tenku.studio.pool import Pool
-from tenku.studio.ports import Made, Step
+from tenku.studio.ports import Desk, Made, Step
 from tenku.studio.recipes.recipe import Recipe
 from tenku.studio.resultkey import Maker, result_key
 from tenku.studio.results import Results
@@ -30,7 +31,7 @@ class Answers:
         self.hold = threading.Event()
         self.hold.set()
 
-    def run(self, spec: JobSpec, *, report: Callable[[Step], None], stop: Callable[[], bool]) -> Made:
+    def run(self, spec: JobSpec, *, desk: Desk, report: Callable[[Step], None], stop: Callable[[], bool]) -> Made:  # noqa: ARG002
         """See `Engine`."""
         self.asked.append(spec)
         report(Step(Progress(1, 2, "tokens")))
@@ -58,6 +59,7 @@ class Place:
         self._stopping = threading.Event()
         parts = Parts(
             queue=self.jobs,
+            desk=EmptyDesk(),
             pool=Pool(lambda _: self.engine, budget=10, clock=time.monotonic),
             results=self.results,
             find=lambda _: MODEL,

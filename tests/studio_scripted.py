@@ -7,9 +7,10 @@ from pathlib import Path
 
 from tenku.base.errors import CancelledJob, ModelError
 from tenku.control.jobs.queue import Jobs
+from tenku.studio.desk import EmptyDesk
 from tenku.studio.model import InstalledModel, JobSpec, Kind, Output, Progress, Usage
 from tenku.studio.pool import Pool
-from tenku.studio.ports import Engine, Made, Step
+from tenku.studio.ports import Desk, Engine, Made, Step
 from tenku.studio.resultkey import Maker
 from tenku.studio.results import Results
 from tenku.studio.runner import Parts
@@ -32,7 +33,7 @@ class Scripted:
     closed: bool = False
     begun: threading.Event = field(default_factory=threading.Event)
 
-    def run(self, spec: JobSpec, *, report: Callable[[Step], None], stop: Callable[[], bool]) -> Made:  # noqa: ARG002
+    def run(self, spec: JobSpec, *, desk: Desk, report: Callable[[Step], None], stop: Callable[[], bool]) -> Made:  # noqa: ARG002
         """Do what the test wants."""
         self.runs += 1
         report(Step(Progress(1, 2, "tokens")))
@@ -63,7 +64,7 @@ class Clock:
 
 
 @dataclass
-class Desk:
+class Scene:
     """A runner's parts with a real database and a real folder."""
 
     parts: Parts
@@ -72,7 +73,7 @@ class Desk:
     clock: Clock
 
 
-def desk(folder: Path, engine: Scripted, *, model: InstalledModel = MODEL, now: Clock | None = None) -> Desk:
+def desk(folder: Path, engine: Scripted, *, model: InstalledModel = MODEL, now: Clock | None = None) -> Scene:
     """Parts with one installed model."""
     clock = now or Clock()
     jobs = Jobs(f"sqlite:///{folder / 'jobs.db'}", now=clock)
@@ -88,10 +89,11 @@ def desk(folder: Path, engine: Scripted, *, model: InstalledModel = MODEL, now: 
 
     parts = Parts(
         queue=jobs,
+        desk=EmptyDesk(),
         pool=Pool(load, budget=1000, clock=clock),
         results=Results(folder / "results"),
         find=find,
         maker=lambda model: Maker(engine=model.engine, version="1", device="cpu"),
         now=clock,
     )
-    return Desk(parts, jobs, engine, clock)
+    return Scene(parts, jobs, engine, clock)

@@ -98,7 +98,9 @@ class Home:
     def environment(self) -> dict[str, str]:
         """Of every command."""
         own = {"XDG_DATA_HOME": "data", "XDG_CONFIG_HOME": "config", "XDG_CACHE_HOME": "cache"}
-        return {**os.environ, **{name: str(self.root / folder) for name, folder in own.items()}}
+        # Other tests play on this machine.
+        apart = {"TENKU_STUDIO_PLAYERS_FIRST": "ignore"}
+        return {**os.environ, **apart, **{name: str(self.root / folder) for name, folder in own.items()}}
 
     def tenku(self, *arguments: str) -> str:
         """Run a command; what it printed."""

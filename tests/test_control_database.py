@@ -20,6 +20,7 @@ from tenku.control.jobs.database import Database
 from tenku.control.jobs.migrate import NEWEST
 from tenku.control.jobs.queue import Jobs
 from tenku.control.jobs.tables import METADATA
+from tenku.control.sets.tables import SETS
 from tenku.control.settings import ControlSettings
 from tenku.studio.model import JobSpec, Kind
 
@@ -36,6 +37,7 @@ def database(house: House) -> Database:
 def test_the_migrations_make_the_tables_that_the_code_knows(database: Database) -> None:
     with database.reading() as connection:
         options = {"compare_type": True, "compare_server_default": True}
+        assert SETS.metadata is METADATA
         assert compare_metadata(MigrationContext.configure(connection, opts=options), METADATA) == []
         named = {index["name"] for table in METADATA.tables for index in sa.inspect(connection).get_indexes(table)}
     assert {index.name for table in METADATA.tables.values() for index in table.indexes} <= named

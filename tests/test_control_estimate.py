@@ -84,4 +84,3 @@ def test_work_grows_with_what_is_read_and_written() -> None:
     assert work_units(spec()) == pytest.approx(USUAL_TOKENS, abs=1)
     assert work_units(spec(max_tokens=64)) == pytest.approx(64, abs=1)
     assert work_units(spec(max_tokens=64, prompt="p" * 4000)) == pytest.approx(464, abs=1)
-    assert work_units(JobSpec(kind=Kind.IMAGE, model="m", prompt="p")) == 1.0

@@ -4,17 +4,30 @@ import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from control_child import child, said
 from control_house import House, cluster, house
-from tenku.base.errors import JobError, UnknownJob
+from tenku.base.errors import JobError, UnknownJob, UsageError
 from tenku.control.jobs.fate import FIRST_PAUSE_S, MAX_ATTEMPTS
 from tenku.control.jobs.queue import Jobs
+from tenku.control.jobs.teams import Teams
 from tenku.control.jobs.turns import Share, Waiting, charged, choose
-from tenku.studio.model import Job, JobId, JobSpec, Kind, Progress, State, StoredOutput, Usage
+from tenku.studio.model import (
+    Estimate,
+    Job,
+    JobId,
+    JobSpec,
+    Kind,
+    Progress,
+    Spread,
+    State,
+    StoredOutput,
+    Usage,
+)
 from tenku.studio.ports import Finished, JobQueue
 
 __all__ = ["cluster", "house"]
@@ -265,7 +278,7 @@ def test_history_holds_what_was_done_on_the_device(jobs: Jobs) -> None:
         jobs.finish(claimed(jobs).id, "w1", Finished(usage=usage))
     jobs.finish(claimed(jobs).id, "w1", Finished(error="No.", usage=Usage(seconds=9)))
     found = jobs.history("smollm2", Kind.TEXT)
-    assert [(round(units, -1), seconds) for units, seconds in found] == [(200, 2), (100, 1)]
+    assert [(round(each.units, -1), each.seconds) for each in found] == [(200, 2), (100, 1)]
     assert len(jobs.history("smollm2", Kind.TEXT, limit=1)) == 1
     assert jobs.history("other", Kind.TEXT) == jobs.history("smollm2", Kind.IMAGE) == []
 
@@ -352,3 +365,114 @@ def test_claims_follow_the_plain_rule(house: House, jobs: Jobs) -> None:
         seconds = float(n * 11 % 7)
         shares[job.spec.team] = charged(shares[job.spec.team], seconds, now=house.clock.at)
         jobs.finish(job.id, "w1", Finished(usage=Usage(seconds=seconds)))
+
+
+def test_a_late_job_is_seen_as_failed_before_any_worker_comes(house: House, jobs: Jobs) -> None:
+    late, other = jobs.submit([spec(deadline_s=10), spec()])
+    house.clock.at += 11
+    seen = jobs.get(late.id)
+    assert (seen.state, seen.error) == (State.FAILED, "It had not begun within 10 s, its deadline.")
+    assert seen.ended == late.accepted + 10
+    assert [job.state for job in jobs.list()] == [State.QUEUED, State.FAILED]
+    assert [job.id for job in jobs.list(unended=True)] == [other.id]
+    assert jobs.cancel(late.id).state is State.FAILED
+    assert claimed(jobs).id == other.id
+    assert jobs.get(late.id) == replace(seen, ended=jobs.get(late.id).ended)
+
+
+def test_whether_a_job_is_wanted_is_asked_without_a_beat(house: House, jobs: Jobs) -> None:
+    jobs.submit([spec(), spec()])
+    job, other = claimed(jobs), claimed(jobs)
+    assert jobs.wanted(job.id, "w1")
+    assert not jobs.wanted(job.id, "w2")
+    jobs.cancel(job.id)
+    assert not jobs.wanted(job.id, "w1")
+    house.clock.at += LEASE + 1
+    assert jobs.wanted(other.id, "w1")  # nobody else has it yet, so it may still be saved by a beat
+    assert claimed(jobs, "w2").id == other.id
+    assert not jobs.wanted(other.id, "w1")
+
+
+def test_an_accepted_job_keeps_its_estimate(house: House) -> None:
+    found = Estimate(seconds=12.5, low=8, high=20, jobs=3, memory=Spread(3e9, 2e9, 4e9), cost=Spread(0.1, 0.05, 0.2))
+    jobs = house.jobs()
+    jobs._expect = lambda specs: [found if spec.prompt == "known" else None for spec in specs]
+    known, unknown = jobs.submit([spec("known"), spec("unknown")])
+    assert known.estimate == jobs.get(known.id).estimate == found
+    assert jobs.get(unknown.id).estimate is None
+
+
+def test_a_job_whose_result_is_known_is_done_when_it_is_accepted(house: House) -> None:
+    """It waits for nobody, costs nothing, and tells estimates nothing; where its files are gone it is done."""
+    jobs = house.jobs(budget_s=10)
+    output = StoredOutput(name="a.txt", media_type="text/plain", size=1, sha256="0" * 64)
+    given: list[JobId] = []
+
+    def give(id: JobId) -> list[StoredOutput]:
+        given.append(id)
+        return [output]
+
+    known, gone, new, beyond = jobs.submit([spec()] * 4, known=[give, lambda _: None, None])
+    assert given == [known.id]
+    assert house.jobs().get(known.id) == known
+    assert (known.state, known.outputs, known.usage) == (State.DONE, (output,), Usage(seconds=0.0))
+    assert known.started == known.ended == known.accepted == house.clock.at
+    assert [each.state for each in (gone, new, beyond)] == [State.QUEUED] * 3
+    assert {claimed(jobs).id for _ in range(3)} == {gone.id, new.id, beyond.id}
+    assert jobs.claim("w1", lease_s=LEASE) is None
+    assert jobs.history("smollm2", Kind.TEXT) == []
+    assert jobs.used("studio") == 0
+    assert jobs.cancel(known.id) == known
+
+
+def test_a_known_result_does_not_let_in_who_may_not(house: House) -> None:
+    jobs = house.jobs()
+    Teams(jobs.database).set_budget("guests", 0)
+    with pytest.raises(JobError, match="guests used 0 of its 0"):
+        jobs.submit([spec(team="guests")], known=[lambda _: pytest.fail("it was refused")])
+
+
+def test_measured_memory_is_kept_for_estimates(jobs: Jobs) -> None:
+    jobs.submit([spec(kind=Kind.IMAGE, parameters={"width": 64, "height": 32}), spec()])
+    jobs.finish(claimed(jobs).id, "w1", Finished(usage=Usage(seconds=1, memory=5_000_000_000)))
+    jobs.finish(claimed(jobs).id, "w1", Finished(usage=Usage(seconds=1)))
+    [picture] = jobs.history("smollm2", Kind.IMAGE)
+    assert (picture.size, picture.memory) == (64 * 32, 5_000_000_000)
+    [text] = jobs.history("smollm2", Kind.TEXT)
+    assert text.memory == 0
+
+
+def test_what_a_worker_saw_last_is_written_down_at_the_end(jobs: Jobs) -> None:
+    jobs.submit([spec()])
+    job = claimed(jobs)
+    jobs.beat(job.id, "w1", Progress(3, 9), lease_s=LEASE)
+    jobs.finish(job.id, "w1", Finished(progress=Progress(9, 9)))
+    assert jobs.get(job.id).progress == Progress(9, 9)
+
+
+def test_a_team_has_a_budget_of_its_own(house: House) -> None:
+    jobs = house.jobs(budget_s=100)
+    teams = Teams(jobs.database, usual_s=100, now=house.clock)
+    teams.set_budget("art", 10)
+    jobs.submit([spec(team="art"), spec(team="story"), spec(team="story")])
+    for _ in range(2):
+        jobs.finish(claimed(jobs).id, "w1", Finished(usage=Usage(seconds=20)))
+    with pytest.raises(JobError, match=r"art used 20 of its 10 device-seconds in the last 30 days") as caught:
+        jobs.submit([spec(team="art")])
+    assert "tenku teams budget art SECONDS" in caught.value.hint
+    jobs.submit([spec(team="story")])
+    art, story = teams.list()
+    assert (art.name, art.used_s, art.budget_s, art.own, art.queued) == ("art", 20, 10, True, 0)
+    assert (story.used_s, story.budget_s, story.own, story.queued, story.running) == (20, 100, False, 2, 0)
+    teams.set_budget("art", None)
+    jobs.submit([spec(team="art")])
+    for wrong in ("", "a\nb", "x" * 101):
+        with pytest.raises(UsageError, match="cannot be the name of a team"):
+            teams.set_budget(wrong, 1)
+
+
+def test_a_budget_of_nothing_lets_nothing_in(house: House) -> None:
+    jobs = house.jobs()
+    Teams(jobs.database).set_budget("guests", 0)
+    with pytest.raises(JobError, match="guests used 0 of its 0"):
+        jobs.submit([spec(team="guests")])

@@ -8,23 +8,45 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenku.base.errors import UsageError
+from tenku.base.errors import ModelError, UsageError
 from tenku.studio.batchfile import BadRow, Defaults, parameter, read_batch
+from tenku.studio.model import Kind
 from tenku.studio.recipes.recipe import Ask
 from tenku.studio.recipes.tables import csv_text
+from tenku.studio.styles.style import parse_style
 
-DEFAULTS = Defaults(model="smol", parameters={"max_tokens": 512})
+STYLE = parse_style('[prompt]\nbefore = "pixel art of"\n[picture]\nsteps = 9', name="pixels", where="pixels.toml")
+
+
+def model_for(kind: Kind) -> str:
+    if kind is Kind.VIDEO:
+        raise ModelError("No model that makes video is installed.")
+    return "smol" if kind is Kind.TEXT else f"some-{kind.value}"
+
+
+DEFAULTS = Defaults(model=model_for, style=STYLE, parameters={"max_tokens": 512})
 SCHEMA: Mapping[str, Any] = {"type": "object"}
 
 
-def schema(name: str) -> Mapping[str, Any]:
-    if name != "item.json":
-        raise UsageError(f"{name} cannot be read: No such file or directory.", hint="Look at its name.")
-    return SCHEMA
+class Shelves:
+    """One schema and one picture are there."""
+
+    def schema(self, name: str) -> Mapping[str, Any]:
+        """See `batchfile.Shelves`."""
+        return SCHEMA if self._there(name, "item.json") else {}
+
+    def file(self, name: str, *, column: str) -> str:
+        """See `batchfile.Shelves`."""
+        return f"{column} {name}" if self._there(name, "axe.png") else ""
+
+    def _there(self, name: str, known: str) -> bool:
+        if name != known:
+            raise UsageError(f"{name} cannot be read: No such file or directory.", hint="Look at its name.")
+        return True
 
 
 def read(text: str) -> tuple[list[Ask], list[BadRow]]:
-    return read_batch(text, where="assets.csv", defaults=DEFAULTS, schema=schema)
+    return read_batch(text, where="assets.csv", defaults=DEFAULTS, shelves=Shelves())
 
 
 def test_a_row_says_what_it_wants_and_the_flags_say_the_rest() -> None:
@@ -45,7 +67,8 @@ def test_a_row_says_what_it_wants_and_the_flags_say_the_rest() -> None:
 @pytest.mark.parametrize(
     ("row", "why"),
     [
-        ("image,a potion,,,,", "Jobs of the kind image cannot be done yet."),
+        ("video,a dragon,,,,", "No model that makes video is installed."),
+        ("image,a potion,,item.json,,", "A schema is for texts, and this row makes image."),
         ("smell,a rose,,,,", "There is no kind 'smell'."),
         ("text,,,,,", "It has no prompt."),
         ("text,x,../../etc/passwd,,,", "cannot be the name of a file"),
@@ -63,6 +86,35 @@ def test_a_bad_row_fails_alone_with_its_line(row: str, why: str) -> None:
     assert [ask.key for ask in asks] == ["sword", "bow"]
     assert bad.line == 3
     assert why in bad.why
+
+
+def test_rows_of_every_kind_have_their_own_model_files_and_parameters() -> None:
+    asks, bad = read(
+        "kind,prompt,name,size,image,references,task,voice,seconds,negative\n"
+        "image,an axe,axe,64x128,axe.png,axe.png; axe.png,edit,,,7\n"
+        "speech,Hello.,hello,,,,,3,,\n"
+        "sound,a door,door,,,,,,2.5,\n"
+        "image,a bow,bow,,bow.png,,edit,,,\n"
+    )
+    assert [(ask.key, ask.spec.kind.value, ask.spec.model, ask.spec.row) for ask in asks] == [
+        ("axe", "image", "some-image", 0),
+        ("hello", "speech", "some-speech", 1),
+        ("door", "sound", "some-sound", 2),
+    ]
+    assert asks[0].spec.prompt == "pixel art of an axe"
+    assert asks[0].spec.parameters == {
+        "image": "image axe.png",
+        "references": ["references axe.png", "references axe.png"],
+        "task": "edit",
+        "negative": "7",
+        "steps": 9,
+        "width": 64,
+        "height": 128,
+    }
+    assert asks[1].spec.parameters == {"voice": "3"}
+    assert asks[2].spec.parameters == {"seconds": 2.5}
+    assert [(row.line, row.key) for row in bad] == [(5, "bow")]
+    assert "bow.png cannot be read" in bad[0].why
 
 
 def test_a_file_without_prompts_is_refused_whole() -> None:

@@ -19,9 +19,8 @@ def test_every_row_is_whole(model: KnownModel) -> None:
     assert model.licence
     assert model.parameters > 0
     assert model.size > 0
-    assert model.ready == (model.kind is Kind.TEXT) == (not model.needs)
-    assert not model.source or parse_hub_name(model.source)
-    if model.ready:
+    assert not model.source or model.source.startswith("package:") or parse_hub_name(model.source)
+    if model.kind is Kind.TEXT:
         assert model.shape
         assert bool(model.file) == bool(model.source)
         assert model.size < model.parameters * 2, "larger than at 16 bits"
@@ -54,7 +53,7 @@ def test_an_installed_model_counts_with_its_own_settings() -> None:
     one = InstalledModel(**{**vars(base), "parameters": small})
     many = InstalledModel(**{**vars(base), "parameters": {**small, "slots": 9}})
     assert installed_bytes(many) - installed_bytes(one) == 8 * 1024 * 23_040
-    assert installed_bytes(InstalledModel(**{**vars(base), "engine": "remote"})) == 0
+    assert installed_bytes(InstalledModel(**{**vars(base), "hash": "remote"})) == 0
 
 
 def test_the_first_device_that_is_large_enough_is_taken() -> None:

@@ -34,7 +34,7 @@ def test_a_real_model_says_what_it_is(smollm2: Path) -> None:
 
 def test_a_small_file_says_what_it_is(tmp_path: Path) -> None:
     header = read_header(written(tmp_path, gguf()))
-    assert (header.name, header.parameters, header.quantisation, header.vocabulary) == ("Tiny", 2112, "Q4_0", 3)
+    assert (header.name, header.parameters, header.quantisation, header.vocabulary) == ("Tiny", 2112, "Q4_0", 32)
     assert header.kv_bytes_per_token == 2 * 2 * 16 * 2 * 2
 
 
@@ -45,6 +45,19 @@ def test_a_truncated_real_model_is_refused(smollm2: Path, tmp_path: Path) -> Non
         read_header(written(tmp_path, head))
     with pytest.raises(ModelError, match="header is cut off"):
         read_header(written(tmp_path, head[:100_000]))
+
+
+@pytest.mark.parametrize("words", [31, 33])
+def test_a_tokenizer_that_does_not_match_the_weights_is_refused(tmp_path: Path, words: int) -> None:
+    file = written(tmp_path, gguf({**KEYS, "tokenizer.ggml.tokens": ["x"] * words}))
+    with pytest.raises(ModelError, match=f"does not match its weights: {words} tokens, weights for 32"):
+        read_header(file)
+
+
+def test_weights_without_a_tokenizer_are_taken(tmp_path: Path) -> None:
+    """Those of a picture or video model, whose tokenizer lies beside them."""
+    keys = {key: value for key, value in KEYS.items() if "tokens" not in key}
+    assert read_header(written(tmp_path, gguf(keys))).vocabulary == 0
 
 
 def test_every_truncation_is_refused(tmp_path: Path) -> None:

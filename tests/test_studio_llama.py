@@ -14,6 +14,7 @@ import pytest
 from studio_models import smollm2 as smollm2
 from tenku.base.errors import CancelledJob, JobError, ModelError
 from tenku.studio import registry
+from tenku.studio.desk import EmptyDesk
 from tenku.studio.engines.llama import LlamaEngine, load
 from tenku.studio.model import InstalledModel, JobSpec, Json, Kind
 from tenku.studio.ports import Made, Step
@@ -79,7 +80,7 @@ def spec(prompt: str = "Invent a magic weapon of a game.", *, seed: int = 1, **p
 
 
 def run(engine: LlamaEngine, job: JobSpec) -> Made:
-    return engine.run(job, report=lambda _: None, stop=lambda: False)
+    return engine.run(job, desk=EmptyDesk(), report=lambda _: None, stop=lambda: False)
 
 
 def one(engine: LlamaEngine, **request: Any) -> Any:
@@ -129,7 +130,7 @@ def test_twenty_items_hold_their_schema(engine: LlamaEngine) -> None:
 
 def test_a_job_without_a_schema_makes_a_text(engine: LlamaEngine) -> None:
     steps: list[Step] = []
-    made = engine.run(spec(max_tokens=8), report=steps.append, stop=lambda: False)
+    made = engine.run(spec(max_tokens=8), desk=EmptyDesk(), report=steps.append, stop=lambda: False)
     assert [output.name for output in made.outputs] == ["text.txt"]
     assert made.outputs[0].data.decode().strip() == steps[-1].preview.decode().strip()
     assert [step.progress.done for step in steps] == list(range(1, len(steps) + 1))
@@ -190,14 +191,14 @@ def test_embeddings_have_one_length_and_tell_texts_apart(engine: LlamaEngine) ->
 def test_a_job_ends_within_a_step_where_it_is_cancelled(engine: LlamaEngine) -> None:
     steps: list[Step] = []
     with pytest.raises(CancelledJob):
-        engine.run(spec(max_tokens=900), report=steps.append, stop=lambda: len(steps) >= 3)
+        engine.run(spec(max_tokens=900), desk=EmptyDesk(), report=steps.append, stop=lambda: len(steps) >= 3)
     assert len(steps) == 3
 
 
 def test_a_job_ends_while_its_prompt_is_read(engine: LlamaEngine) -> None:
     steps: list[Step] = []
     with pytest.raises(CancelledJob):
-        engine.run(spec("sword " * 400), report=steps.append, stop=lambda: True)
+        engine.run(spec("sword " * 400), desk=EmptyDesk(), report=steps.append, stop=lambda: True)
     assert steps == []
     assert run(engine, spec(max_tokens=2)).usage.completion_tokens == 2
 

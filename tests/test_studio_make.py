@@ -169,5 +169,6 @@ def test_what_cannot_be_made_is_one_sentence(house: House) -> None:
     refuse("make", "batch", "blob.csv", part="blob.csv is no text in UTF-8", code=2)
     refuse("make", "lines", "a fight", "--out", "a.csv", part="Nobody speaks", code=2)
     refuse("make", "lines", "a fight", "--out", "a.doc", part="a.doc has no known ending", code=2)
-    refuse("make", "image", "x", part="Argument WHAT: invalid choice", code=2)
+    refuse("make", "image", "x", part="No model that makes image is installed", code=1)
+    refuse("make", "smell", "x", part="Argument WHAT: invalid choice", code=2)
     assert not (house.folder / "a.csv").exists()

@@ -2,14 +2,15 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from studio_making import Place, by_prompt
 from tenku.base.errors import StudioError
-from tenku.studio.making import Making
-from tenku.studio.model import JobSpec, Json, Kind, State
+from tenku.studio.making import Making, Places
+from tenku.studio.model import Job, JobId, JobSpec, Json, Kind, State
 from tenku.studio.recipes.items import Items
 from tenku.studio.recipes.recipe import Ask, Manner
 from tenku.studio.recipes.texts import Texts, text_asks
@@ -109,3 +110,36 @@ def test_where_nobody_works_the_run_ends_with_the_reason(tmp_path: Path) -> None
         asyncio.run(place.making(Texts(two())).run(two(), check=check))
     assert {job.state for job in place.jobs.list()} == {State.CANCELLED}
     place.jobs.close()
+
+
+class Book:
+    """A `TakeBook` that knows of no job but those that were handed in through it."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self.takes: list[tuple[int, JobId]] = []
+
+    def submit(self, specs: Sequence[JobSpec]) -> Sequence[Job]:
+        """See `TakeBook`."""
+        jobs = self._place.jobs.submit(specs)
+        self.takes += [(job.spec.row, job.id) for job in jobs]
+        return jobs
+
+    def found(self, spec: JobSpec, job: JobId) -> bool:  # noqa: ARG002
+        """See `TakeBook`."""
+        return spec.row in [row for row, _ in self.takes]
+
+
+def test_what_belongs_to_a_set_has_a_take_of_it_also_where_the_result_was_there_before(tmp_path: Path) -> None:
+    place = Place(tmp_path, lambda spec: f"seed {spec.seed}")
+    book = Book(place)
+    places = Places(queue=place.jobs, results=place.results, known=place.known, takes=book)
+    with place.working():
+        run(place.making(Texts(two())), two())
+        first = Making(places, Texts(two()), batch="c", watcher=place)
+        assert first.reuse(two()) == two(), "nobody knows of these jobs: they are handed in again"
+        run(first, two())
+        again = Making(places, Texts(two()), batch="c", watcher=place)
+        assert again.reuse(two()) == []
+    assert sorted(row for row, _ in book.takes) == [0, 1]
+    assert len(place.engine.asked) == 2, "and cost nothing"

@@ -95,9 +95,10 @@ def test_files_of_other_kinds_are_refused(models: Models, tmp_path: Path, name: 
         add(models, Wish(name="tiny", source=str(tmp_path / name)))
 
 
-def test_models_that_cannot_run_yet_are_refused_before_anything_is_brought(models: Models) -> None:
-    with pytest.raises(ModelError, match="makes video, which Tenku cannot do yet"):
-        add(models, Wish(name="wan2.2-ti2v-5b"))
+def test_a_model_that_runs_on_a_server_says_how_it_is_added(models: Models) -> None:
+    with pytest.raises(ModelError, match="runs on a server of its own") as caught:
+        add(models, Wish(name="qwen3-tts"))
+    assert "--remote URL --makes speech" in caught.value.hint
 
 
 def test_a_model_without_a_known_source_asks_for_one(models: Models) -> None:

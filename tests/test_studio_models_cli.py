@@ -52,7 +52,11 @@ def test_a_licence_that_was_not_accepted_makes_nothing_until_it_is(tmp_path: Pat
 
 def test_what_cannot_be_had_is_one_sentence(tmp_path: Path) -> None:
     house = House(tmp_path)
-    house.refused("models", "add", "wan2.2-ti2v-5b", part="makes video, which Tenku cannot do yet", code=1)
+    house.refused(
+        "models", "add", "ltx-2", part="LicenseRef-LTX-2-Community-License-Agreement, has to be accepted", code=1
+    )
+    house.refused("models", "add", "x", "--from", tmp_path, part="bring a folder with a model_index.json", code=1)
+    house.refused("models", "add", "x", "--set", "steps", part="it has to be NAME=VALUE", code=2)
     house.refused("models", "add", "x", part="Where x can be had is not known", code=1)
     house.refused("models", "add", "x", "--from", "game:channel", part="game:channel is no file that is here", code=1)
     house.refused("models", "add", "x", "--remote", "http://127.0.0.1:9", part="http://127.0.0.1:9/v1", code=1)

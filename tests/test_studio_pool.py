@@ -9,42 +9,74 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studio_scripted import MODEL, Clock, Scripted
+from studio_tiny import Tiny, image_model, tiny_image
+from tenku.accel.devices import Device, processor
 from tenku.base.errors import ModelError
+from tenku.studio.catalog import WORKING
+from tenku.studio.diffusion.folder import read_folder
+from tenku.studio.memory import Memory
 from tenku.studio.model import InstalledModel
 from tenku.studio.pool import Pool
 from tenku.studio.warm import Evict, Never, Wait, Warm, make_room
 
-WARM = st.builds(
-    Warm,
-    name=st.uuids().map(str),
-    size=st.integers(1, 100),
-    used=st.floats(0, 100),
-    users=st.integers(0, 2),
-)
+
+def warm_model(name: str, where: dict[str, int], used: float, users: int) -> Warm:
+    return Warm(name=name, size=sum(where.values()), used=used, users=users, where=where)
 
 
-@given(st.lists(WARM, max_size=8, unique_by=lambda each: each.name), st.integers(1, 150), st.integers(1, 300))
-def test_the_budget_is_kept_and_nobody_at_work_is_thrown_out(warm: list[Warm], need: int, budget: int) -> None:
+__all__ = ["tiny_image"]
+
+WHERE = st.dictionaries(st.sampled_from(["cpu", "gpu"]), st.integers(1, 100), min_size=1)
+WARM = st.builds(warm_model, st.uuids().map(str), WHERE, st.floats(0, 100), st.integers(0, 2))
+BUDGET = st.fixed_dictionaries({"cpu": st.integers(1, 300), "gpu": st.integers(1, 300)})
+
+
+def taken(models: list[Warm], device: str) -> int:
+    return sum(each.where.get(device, 0) for each in models)
+
+
+@given(st.lists(WARM, max_size=8, unique_by=lambda each: each.name), WHERE, BUDGET)
+def test_the_budgets_are_kept_and_nobody_at_work_is_thrown_out(
+    warm: list[Warm], need: dict[str, int], budget: dict[str, int]
+) -> None:
     plan = make_room(warm, need=need, budget=budget)
     if isinstance(plan, Evict):
-        leaving = set(plan.names)
-        stay = [each for each in warm if each.name not in leaving]
-        assert all(not each.users for each in warm if each.name in leaving)
-        assert not leaving or sum(each.size for each in stay) + need <= budget
-        idle = [each.used for each in stay if not each.users]
-        assert all(each.used <= used for each in warm if each.name in leaving for used in idle)
+        leaving = [each for each in warm if each.name in plan.names]
+        stay = [each for each in warm if each.name not in plan.names]
+        assert all(not each.users for each in leaving)
+        assert all(taken(stay, device) + size <= budget[device] for device, size in need.items())
+        for each in leaving:  # it made room where some was needed
+            assert set(each.where) & set(need)
     elif isinstance(plan, Never):
-        assert need > budget
+        assert need[plan.device] > budget[plan.device]
     else:
-        assert sum(each.size for each in warm if each.users) + need > budget
+        busy = [each for each in warm if each.users]
+        assert any(taken(busy, device) + size > budget[device] for device, size in need.items())
+
+
+@given(st.lists(WARM, max_size=8, unique_by=lambda each: each.name), st.integers(1, 150), st.integers(150, 300))
+def test_who_was_used_last_stays(warm: list[Warm], need: int, budget: int) -> None:
+    plan = make_room(warm, need={"cpu": need}, budget={"cpu": budget})
+    if isinstance(plan, Evict):
+        idle = [each for each in warm if not each.users and "cpu" in each.where]
+        stay = [each.used for each in idle if each.name not in plan.names]
+        assert all(each.used <= used for each in idle if each.name in plan.names for used in stay)
+
+
+def test_a_model_on_another_device_makes_no_room() -> None:
+    warm = [warm_model("video", {"gpu": 80}, 1, 0), warm_model("text", {"cpu": 80}, 2, 0)]
+    budget = {"cpu": 100, "gpu": 100}
+    assert make_room(warm, need={"cpu": 50}, budget=budget) == Evict(("text",))
+    assert make_room(warm, need={"cpu": 50, "gpu": 50}, budget=budget) == Evict(("video", "text"))
+    assert make_room(warm, need={"gpu": 101}, budget=budget) == Never("gpu")
 
 
 def test_no_more_goes_than_has_to() -> None:
-    warm = [Warm(name=name, size=10, used=used, users=0) for name, used in (("new", 3), ("old", 1), ("middle", 2))]
-    assert make_room(warm, need=10, budget=30) == Evict(("old",))
-    assert make_room(warm, need=10, budget=40) == Evict(())
+    warm = [warm_model(name, {"cpu": 10}, used, 0) for name, used in (("new", 3), ("old", 1), ("middle", 2))]
+    assert make_room(warm, need={"cpu": 10}, budget={"cpu": 30}) == Evict(("old",))
+    assert make_room(warm, need={"cpu": 10}, budget={"cpu": 40}) == Evict(())
     busy = [replace(each, users=1) for each in warm]
-    assert make_room(busy, need=10, budget=30) == Wait()
+    assert make_room(busy, need={"cpu": 10}, budget={"cpu": 30}) == Wait()
 
 
 @dataclass
@@ -152,3 +184,55 @@ def test_a_load_that_fails_leaves_nothing_behind() -> None:
         with pytest.raises(ModelError, match="a is broken"), pool.use(model("a")):
             pass
     assert pool.warm() == []
+
+
+def test_a_job_that_needs_a_second_model_does_not_wait_for_itself() -> None:
+    loader = Loader()
+    pool = Pool(loader, budget=500, clock=Clock())
+    with pool.use(model("idle", size=100)):
+        pass
+    with pool.use(model("video")), pool.use(model("sound")):
+        assert sorted(each.name for each in pool.warm()) == ["sound", "video"]
+    assert loader.engines["idle"][0].closed
+
+
+def test_memory_that_runs_out_while_a_model_loads_is_taken_from_idle_ones() -> None:
+    loader, fails = Loader(), [True]
+
+    def load(wanted: InstalledModel) -> Scripted:
+        if wanted.name == "b" and fails.pop():
+            fails.append(False)
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")
+        return loader(wanted)
+
+    pool = Pool(load, budget=1000, clock=Clock())
+    with pool.use(model("a")):
+        pass
+    with pool.use(model("b")):
+        assert [each.name for each in pool.warm()] == ["b"]
+    assert loader.engines["a"][0].closed
+
+
+def test_each_device_has_a_budget_of_its_own() -> None:
+    gpu = Device("cuda", 0, "a GPU", memory=100_000_000_000, free=100_000_000_000)
+    memory = Memory(7_000_000_000, devices=lambda: [gpu, processor()])
+    text, picture = model("text", size=5_000_000_000), replace(model("p", size=50_000_000_000), engine="qwenimage")
+    assert list(memory.need(text)) == ["cpu"]
+    assert (memory.budget("cpu"), memory.budget("cuda:0")) == (7_000_000_000, 90_000_000_000)
+    assert list(memory.need(picture)) == ["cuda:0"]
+    large = memory.need(replace(picture, size=120_000_000_000))
+    assert large["cuda:0"] == 90_000_000_000  # its parts wait in main memory, and work on the device in turn
+    assert large["cpu"] >= 120_000_000_000
+    assert memory.need(replace(text, engine="remote", hash="remote")) == {}
+    assert list(Memory(0, devices=lambda: [processor()]).need(picture)) == ["cpu"]
+
+
+def test_a_folders_weights_count_as_wide_as_they_are_in_memory(tiny_image: Tiny) -> None:
+    """Files of 16 bits are computed with in 32 by a processor."""
+    folder = tiny_image("qwenimage")
+    numbers = sum(read_folder(folder).numbers(part) for part in read_folder(folder).files)
+    memory, picture = Memory(0, devices=lambda: [processor()]), image_model(folder)
+    assert memory.weights(picture) == 4 * numbers + WORKING
+    assert memory.weights(image_model(folder, dtype="bfloat16")) == 2 * numbers + WORKING
+    gone = replace(picture, path=str(folder / "gone"), size=7)
+    assert memory.weights(gone) == 7 + WORKING

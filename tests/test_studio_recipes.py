@@ -4,7 +4,9 @@ import csv
 import io
 import json
 import re
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ from tenku.studio.recipes.ink import escaped, ink_file, knot_names
 from tenku.studio.recipes.items import Items
 from tenku.studio.recipes.lines import Character, Lines, good_lines, parse_character
 from tenku.studio.recipes.placeholders import keeping_pattern, placeholder_fault, placeholders
-from tenku.studio.recipes.recipe import Ask, Manner, Recipe, next_attempt
+from tenku.studio.recipes.recipe import Answer, Ask, Manner, Recipe, next_attempt
 from tenku.studio.recipes.tables import columns_of, csv_text, json_text, read_table
 from tenku.studio.recipes.translation import Translation, read_entries, read_glossary
 from tenku.studio.schema import contradictions, fault, parse_schema
@@ -139,7 +141,9 @@ def answers(recipe: Recipe, *texts: str) -> tuple[list[Ask], list[str]]:
     for text in texts:
         ask = todo.pop(0)
         asked.append(ask)
-        verdict = recipe.take(ask, text)
+        with tempfile.NamedTemporaryFile() as file:
+            Path(file.name).write_text(text, encoding="utf-8")
+            verdict = recipe.take(ask, Answer(files=[Path(file.name)]))
         if isinstance(verdict, Ask):
             todo.append(verdict)
         else:

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tenku.accel.devices import ACCELERATORS, devices, free_cores, processor, usable_cores
+from tenku.accel.devices import (
+    ACCELERATORS,
+    devices,
+    free_cores,
+    may_have_accelerators,
+    processor,
+    usable_cores,
+)
 from tenku.base.errors import MachineError, ModelError
 from tenku.studio import registry
 
@@ -63,6 +70,15 @@ def test_a_control_group_limits_the_memory(tmp_path: Path) -> None:
     assert (held.memory, held.free) == (1_000_000, 600_000)
     (tmp_path / "memory.max").write_text("max\n", encoding="ascii")
     assert processor(meminfo, tmp_path).memory == 8_000_000 * 1024
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="every Mac has one")
+def test_torch_is_asked_only_where_a_driver_is_loaded(tmp_path: Path) -> None:
+    """Loading torch takes seconds: a command on a plain machine does without."""
+    (tmp_path / "null").touch()
+    assert not may_have_accelerators(tmp_path)
+    (tmp_path / "nvidiactl").touch()
+    assert may_have_accelerators(tmp_path)
 
 
 def named_accelerators(source: str) -> list[int]:

@@ -12,7 +12,9 @@ import xllamacpp
 from studio_faultserver import answer, die_after, fault_server, hang_after, refuse, say
 from studio_models import smollm2 as smollm2
 from tenku.base.errors import CancelledJob, JobError, ModelError
-from tenku.studio.engines.remote import RemoteEngine, check_url, load
+from tenku.studio.desk import EmptyDesk
+from tenku.studio.engines.remote import RemoteEngine, load
+from tenku.studio.engines.web import check_url
 from tenku.studio.model import InstalledModel, JobSpec, Json, Kind
 
 HELLO = {"messages": [{"role": "user", "content": "Say hello."}]}
@@ -83,7 +85,7 @@ def test_a_real_server_does_a_job_with_a_schema(real: str) -> None:
         prompt="A sword.",
         parameters={"schema": schema, "max_tokens": 40, "thinking": False},
     )
-    made = engine(real, key_variable="FAR_KEY").run(spec, report=lambda _: None, stop=lambda: False)
+    made = engine(real, key_variable="FAR_KEY").run(spec, desk=EmptyDesk(), report=lambda _: None, stop=lambda: False)
     assert made.outputs[0].name == "item.json"
     assert made.usage.completion_tokens > 0
 
@@ -174,7 +176,7 @@ def test_a_cancelled_job_leaves_a_silent_server() -> None:
         spec = JobSpec(kind=Kind.TEXT, model="far", prompt="Say hello.")
         with pytest.raises(CancelledJob):
             engine(server.url, next_s=60.0).run(
-                spec, report=lambda step: seen.append(step.progress.done), stop=lambda: bool(seen)
+                spec, desk=EmptyDesk(), report=lambda step: seen.append(step.progress.done), stop=lambda: bool(seen)
             )
         server.go_on.set()
         assert server.gone.wait(10), "the server was not told"

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from studio_scripted import MADE, MODEL, SPEC
 from tenku.base.errors import JobError
 from tenku.studio.model import JobId, JobSpec, Json, Output
-from tenku.studio.resultkey import Maker, result_key
+from tenku.studio.resultkey import Ingredient, Maker, result_key
 from tenku.studio.results import Results
 
 MAKER = Maker(engine="llama", version="1", device="cpu")
@@ -42,6 +43,16 @@ def test_a_hit_gives_another_job_the_same_bytes(tmp_path: Path) -> None:
     assert results.path(TWO, "text.txt").read_bytes() == MADE[0].data
     assert results.provenance(TWO, "text.txt") == results.provenance(ONE, "text.txt")
     assert results.find("0" * 64, job=TWO) is None
+
+
+def test_what_is_given_is_there_whole_or_said_not_to_be(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    stored = results.write(ONE, MADE, key=KEY, provenance=FROM)
+    assert results.give(ONE, stored, job=TWO)
+    results.path(ONE, "text.txt").unlink()
+    assert results.path(TWO, "text.txt").read_bytes() == MADE[0].data
+    assert not results.give(ONE, stored, job=JobId("cccccccccccc"))
+    assert not (tmp_path / "cccccccccccc").exists()
 
 
 @pytest.mark.parametrize("harm", ["changed", "gone", "index"])
@@ -134,8 +145,29 @@ def test_what_was_left_half_written_is_swept_when_it_is_old(tmp_path: Path) -> N
     assert (old.exists(), new.exists()) == (False, True)
 
 
-def keyed(spec: JobSpec = SPEC, maker: Maker = MAKER, **model: object) -> str:
-    return result_key(spec, replace(MODEL, **model), maker)  # type: ignore[arg-type]
+SOUND = Ingredient(role="sound_model", weights=MODEL.hash, model=MODEL, maker=MAKER)
+
+
+def keyed(spec: JobSpec = SPEC, maker: Maker = MAKER, *, others: Sequence[Ingredient] = (), **model: object) -> str:
+    return result_key(spec, replace(MODEL, **model), maker, others=others)  # type: ignore[arg-type]
+
+
+def test_what_a_server_elsewhere_made_answers_for_no_other_job() -> None:
+    """Nobody knows what it has under that name today; a batch finds its own results again."""
+    assert keyed(hash="remote") == ""
+    assert keyed(others=[replace(SOUND, model=replace(MODEL, hash="remote"))]) == ""
+    batch = replace(SPEC, batch="make-1")
+    assert keyed(batch, hash="remote") == keyed(replace(batch, row=3), hash="remote") != ""
+    cached: dict[str, Json] = {"cache": True}
+    assert keyed(batch, hash="remote", parameters=cached) == keyed(hash="remote", parameters=cached)
+
+
+def test_a_result_without_a_key_is_kept_and_found_by_nobody(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    stored = results.write(ONE, MADE, key="", provenance={})
+    assert results.path(ONE, stored[0].name).read_bytes() == MADE[0].data
+    assert results.find("", job=TWO) is None
+    assert results.known("") is None
 
 
 def test_what_changes_a_result_changes_its_key() -> None:
@@ -149,8 +181,14 @@ def test_what_changes_a_result_changes_its_key() -> None:
         keyed(maker=replace(MAKER, version="2")),
         keyed(maker=replace(MAKER, device="cuda")),
         keyed(maker=replace(MAKER, acceleration="cache-dit")),
-        keyed(hash="remote", path="http://one"),
-        keyed(hash="remote", path="http://two"),
+        keyed(hash="remote", path="http://one", parameters={"cache": True}),
+        keyed(hash="remote", path="http://two", parameters={"cache": True}),
+        keyed(replace(SPEC, batch="b"), hash="remote", path="http://one"),
+        keyed(replace(SPEC, batch="c"), hash="remote", path="http://one"),
+        keyed(others=[SOUND]),
+        keyed(others=[replace(SOUND, maker=replace(MAKER, version="2"))]),
+        keyed(others=[replace(SOUND, model=replace(MODEL, hash="ef" * 32))]),
+        keyed(others=[Ingredient(role="lora", weights="cd" * 32)]),
     ]
     assert len(set(different)) == len(different)
 

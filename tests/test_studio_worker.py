@@ -9,20 +9,20 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from studio_scripted import MODEL, SPEC, Desk, Scripted, desk
+from studio_scripted import MODEL, SPEC, Scene, Scripted, desk
 from studio_serve import until
 from tenku.api.workerline import WorkerLine
-from tenku.base.errors import CancelledJob, JobError
+from tenku.base.errors import CancelledJob, JobError, StudioError
 from tenku.studio.chats import Chats
 from tenku.studio.chatwire import DONE, HERE, Answer, Ask, body, line, read_answer, read_ask
-from tenku.studio.model import State
+from tenku.studio.model import JobSpec, State
 from tenku.studio.restarts import HEALTHY_S, MOST_S, Deaths
 from tenku.studio.runner import Runner
 from tenku.studio.supervisor import Supervisor, explain
@@ -108,6 +108,27 @@ def test_a_chat_is_answered_whole_or_as_a_stream(talk: Socket) -> None:
 
 def test_texts_are_embedded(talk: Socket) -> None:
     assert talk.ask("embed", {"input": "a"}) == (Answer(200), b'{"embedded":"a"}')
+
+
+def test_jobs_are_told_the_keys_of_their_results(tmp_path: Path) -> None:
+    it = desk(tmp_path, Scripted())
+    asked: list[JobSpec] = []
+
+    def keys(specs: Sequence[JobSpec]) -> Sequence[str]:
+        asked.extend(specs)
+        return [spec.prompt for spec in specs]
+
+    served = Chats(it.parts.pool, find=it.parts.find, wake=lambda: None, path=tmp_path / "s", keys=keys)
+    served.start()
+    specs = [replace(SPEC, prompt="one", parameters={"a": [1]}, deadline_s=2.0), replace(SPEC, prompt="two")]
+    try:
+        assert asyncio.run(WorkerLine(tmp_path / "s", clock=time.monotonic).keys(specs)) == ["one", "two"]
+    finally:
+        served.close()
+    assert asked == specs
+    assert asyncio.run(WorkerLine(tmp_path / "s", clock=time.monotonic).keys(specs)) == [], (
+        "nobody is there, so that nothing is known"
+    )
 
 
 def test_the_worker_is_woken_and_says_what_is_warm(talk: Socket) -> None:
@@ -237,7 +258,7 @@ def test_a_request_to_a_worker_that_is_going_reaches_the_next_one(tmp_path: Path
     asyncio.run(run())
 
 
-def worker_of(it: Desk, path: Path, stopping: threading.Event) -> Worker:
+def worker_of(it: Scene, path: Path, stopping: threading.Event) -> Worker:
     wake = threading.Event()
     runner = Runner(it.parts, worker="w", lease_s=10, stopping=stopping)
     served = Chats(it.parts.pool, find=it.parts.find, wake=wake.set, path=path)
@@ -258,6 +279,25 @@ def test_a_worker_does_what_is_queued_and_gives_back_what_it_cannot_end(tmp_path
     assert (left.state, left.attempts) == (State.QUEUED, 0)
     assert engine.closed
     assert not (tmp_path / "s").exists()
+
+
+def test_an_idle_worker_tidies_up_and_an_error_of_that_ends_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    it, tidied = desk(tmp_path, Chatty()), threading.Event()
+
+    def tidy() -> None:
+        tidied.set()
+        raise StudioError("The database is away.")
+
+    stopping, wake = threading.Event(), threading.Event()
+    runner = Runner(it.parts, worker="w", lease_s=10, stopping=stopping)
+    served = Chats(it.parts.pool, find=it.parts.find, wake=wake.set, path=tmp_path / "s")
+    worker = Worker(runner, served, it.parts.pool, stopping=stopping, wake=wake, tidy=tidy)
+    worker.start()
+    assert tidied.wait(10)
+    assert worker.close(grace_s=10)
+    assert "worker: The database is away." in capsys.readouterr().err
 
 
 def test_deaths_in_a_row_make_the_pause_longer_until_one_life_was_long() -> None:

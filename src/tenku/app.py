@@ -14,6 +14,7 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 
+from tenku.accel.claim import claim_path, claimed
 from tenku.api.addresses import machine_names, network_addresses
 from tenku.api.content import content_app
 from tenku.api.play import PlayRoutes
@@ -37,7 +38,7 @@ from tenku.play.session import Session
 from tenku.play.settings import PlaySettings
 from tenku.play.sound import GameSound, NoSound
 from tenku.studio.settings import StudioSettings
-from tenku.studio.supervisor import Supervisor, worker_command
+from tenku.studio.supervisor import Supervisor, studio_arguments, worker_command
 from tenku.unit.abilities import probe
 from tenku.unit.runfolder import RunFolder, run_base, sweep
 
@@ -73,6 +74,7 @@ class Play:
             base = run_base(os.environ)
             sweep(base)
             run = stack.enter_context(RunFolder(base))
+            stack.enter_context(claimed(claim_path(base)))  # jobs of this machine make room as long as it is played
             session = self._session(program, run)
             routes = PlayRoutes(session, now=time.monotonic).routes()
             server = HttpServer(Starlette(routes=routes), listener, tls=tls)
@@ -186,31 +188,45 @@ class StudioServer:
         from tenku.api.studio import studio_app
         from tenku.api.studioparts import ServeMetrics, StudioParts
         from tenku.api.workerline import WorkerLine
-        from tenku.control.jobs.queue import Jobs
+        from tenku.control.jobs.forecast import together
+        from tenku.control.reception import reception
+        from tenku.control.sets.book import Book
+        from tenku.studio.inputs import Inputs
         from tenku.studio.models import Models
         from tenku.studio.results import Results
+        from tenku.studio.sets.service import Sets
+        from tenku.studio.styles.shelf import Shelf
 
         settings = self._settings
         listener = bind(settings.host, settings.port)
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(listener.close)
-            jobs = stack.enter_context(Jobs(self._control.database.reveal(), budget_s=self._control.budget_s or None))
+            front = reception(self._control, self._studio)
+            jobs = stack.enter_context(front.jobs)
             tokens = Tokens(settings.token_file)
             first = None if tokens.list() else tokens.new(FIRST_TOKEN, now=time.time())
             # A socket's path has at most 107 bytes: it cannot lie in the data folder, which may be deep.
             socket = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tenku-"))) / "worker"
+            folder = self._studio.folder
+            models, results, inputs = Models(folder), Results(folder / "results"), Inputs(folder / "inputs")
             parts = StudioParts(
                 queue=jobs,
-                results=Results(self._studio.folder / "results"),
+                results=results,
                 line=WorkerLine(socket, clock=time.monotonic),
-                models=Models(self._studio.folder).list,
+                inputs=inputs,
+                models=models.list,
+                sets=Sets(Book(jobs), results=results, inputs=inputs, check=front.admission.check),
+                styles=Shelf(folder / "styles"),
+                check=front.admission.check,
+                expect=lambda specs: together([front.forecast.one(spec) for spec in specs]),
                 metrics=ServeMetrics(),
                 now=time.time,
+                seed=lambda: secrets.randbelow(2**32),
             )
             supervisor = self._supervisor(socket)
             stack.push_async_callback(supervisor.close)
             await supervisor.start()
-            server = HttpServer(studio_app(parts, owner=tokens.owner), listener, tls=None)
+            server = HttpServer(studio_app(parts, owner=tokens.team), listener, tls=None)
             stack.push_async_callback(server.close)
             await server.start()
             shown = network_addresses(settings.host)[0]
@@ -220,8 +236,8 @@ class StudioServer:
     def _supervisor(self, socket: Path) -> Supervisor:
         studio = self._studio
         command = worker_command(
-            *("--name", platform.node(), "--socket", str(socket), "--folder", str(studio.folder)),
-            *("--memory", str(studio.memory), "--threads", str(studio.threads)),
+            *("--name", platform.node(), "--socket", str(socket)),
+            *studio_arguments(studio, environment=os.environ),
             *("--lease-s", str(self._settings.lease_s)),
         )
         database = {"TENKU_CONTROL_DATABASE": self._control.database.reveal()}

@@ -12,32 +12,39 @@ import secrets
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tenku.accel.devices import devices
 from tenku.base.errors import ModelError, StudioError, UsageError
 from tenku.content.ports import Progress
-from tenku.control.jobs.estimate import Estimate, estimate
-from tenku.control.jobs.queue import Jobs
-from tenku.control.jobs.work import work_units
+from tenku.control.jobs.forecast import together
+from tenku.control.jobs.teams import Teams
+from tenku.control.kept import kept
+from tenku.control.reception import reception
+from tenku.control.sets.book import Book
 from tenku.control.settings import ControlSettings
 from tenku.studio.addmodel import Wish, add_model, add_remote
 from tenku.studio.atwork import lock_path, somebody_works
 from tenku.studio.batchfile import BadRow
-from tenku.studio.makers import maker_of
+from tenku.studio.inputs import Inputs
+from tenku.studio.makers import Makers
 from tenku.studio.making import Making, Places, Watcher
-from tenku.studio.model import InstalledModel, JobId, JobSpec, Json, Kind, StoredOutput
+from tenku.studio.model import Estimate, InstalledModel, JobId, JobSpec, Json, Kind, Output, StoredOutput
 from tenku.studio.models import Models
 from tenku.studio.overview import ModelRow, overview
 from tenku.studio.ownworker import OwnWorker
+from tenku.studio.provenance.signer import own_signer
+from tenku.studio.prune import Pruned, prune
 from tenku.studio.recipes.recipe import Ask, Recipe
-from tenku.studio.resultkey import Maker, result_key
 from tenku.studio.results import Results
+from tenku.studio.sets.service import Sets
+from tenku.studio.sets.takes import SetTakes
 from tenku.studio.settings import StudioSettings
-from tenku.studio.supervisor import Supervisor, worker_command
-from tenku.studio.textjob import request_of
+from tenku.studio.soundtrack.choice import complete_sound
+from tenku.studio.styles.shelf import Shelf
+from tenku.studio.supervisor import Supervisor, studio_arguments, worker_command
 
 if TYPE_CHECKING:
     from tenku.content.service import ContentService
@@ -54,12 +61,19 @@ class Workshop:
         self._studio = studio
         self._database = control.database.reveal()
         self.models = Models(studio.folder)
-        self.jobs = Jobs(self._database, budget_s=control.budget_s or None)
+        self._reception = reception(control, studio)
+        self.jobs = self._reception.jobs
         self.results = Results(studio.folder / "results")
+        self.inputs = Inputs(studio.folder / "inputs")
+        self.styles = Shelf(Path("styles"), studio.folder / "styles")
+        self.teams = Teams(self.jobs.database, usual_s=control.budget_s or None)
+        self._book = Book(self.jobs)
+        self.sets = Sets(self._book, results=self.results, inputs=self.inputs, check=self.check)
         self.estimates: dict[int, float] = {}
         """Seconds that were expected of each job of a recipe, by its row."""
         self._found: dict[str, InstalledModel] = {}
-        self._makers: dict[str, Maker] = {}
+        self._makers = Makers(self.model)
+        self._signer = own_signer(studio.folder)
 
     def __enter__(self) -> Self:
         return self
@@ -87,19 +101,27 @@ class Workshop:
         wish = Wish(name=name, source=source, file=file, accept=accept, parameters=parameters)
         return await add_model(wish, self.models, environment=environment, content=content, progress=progress)
 
-    def add_remote(self, name: str, url: str, parameters: Mapping[str, Json]) -> InstalledModel:
+    def add_remote(
+        self, name: str, url: str, parameters: Mapping[str, Json], *, kind: Kind = Kind.TEXT
+    ) -> InstalledModel:
         """Install a model that runs on a server elsewhere. Raises ModelError: it does not answer."""
-        return add_remote(name, url, self.models, parameters=parameters)
+        return add_remote(name, url, self.models, parameters=parameters, kind=kind)
 
-    def model_name(self, kind: Kind = Kind.TEXT) -> str:
-        """The model that was asked for, else the only one of its kind. Raises UsageError, ModelError."""
-        if self._studio.model:
-            return self.model(self._studio.model).name
+    def model_name(self, kind: Kind = Kind.TEXT, *, name: str = "") -> str:
+        """The model that was asked for, else the only one of its kind. Raises UsageError, ModelError.
+
+        Args:
+            name: asked for by name; empty: the one that is set counts where it makes this.
+        """
+        if name or self._studio.model:
+            model = self.model(name or self._studio.model)
+            if name or model.kind is kind:
+                return model.name
         names = [model.name for model in self.models.list() if model.kind is kind]
         if not names:
             raise ModelError(
                 f"No model that makes {kind.value} is installed.",
-                hint="`tenku models` lists what there is, `tenku models add NAME --from FILE.gguf` installs one.",
+                hint="`tenku models` lists what there is, `tenku models add NAME` installs one.",
             )
         if len(names) > 1:
             raise UsageError(
@@ -116,13 +138,7 @@ class Workshop:
 
     def check(self, spec: JobSpec) -> None:
         """Find what is wrong with a job before it is handed in. Raises ModelError, JobError."""
-        model = self.model(spec.model)
-        if not model.accepted:
-            raise ModelError(
-                f"The licence of {model.name}, {model.licence}, has not been accepted.",
-                hint=f"Read it, then `tenku models add {model.name} --accept-licence`.",
-            )
-        request_of(spec)
+        self._reception.admission.check(spec)
 
     def fitting(self, asks: Sequence[Ask]) -> tuple[list[Ask], list[BadRow]]:
         """Those that can be handed in, and why others cannot."""
@@ -137,22 +153,26 @@ class Workshop:
         return good, bad
 
     def estimate(self, specs: Sequence[JobSpec]) -> Estimate:
-        """Seconds on the device for all of these together. Raises ModelError."""
-        each = [self._estimate(spec) for spec in specs]
+        """What all of these together will take of the device. Raises ModelError."""
+        each = [self._reception.forecast.one(spec) for spec in specs]
         self.estimates = {spec.row: one.seconds for spec, one in zip(specs, each, strict=True)}
-        return Estimate(
-            seconds=sum(one.seconds for one in each),
-            low=sum(one.low for one in each),
-            high=sum(one.high for one in each),
-            jobs=min((one.jobs for one in each), default=0),
-        )
+        return together(each)
+
+    def seal(self, output: Output, provenance: Mapping[str, Any], *, then: Sequence[str] = ()) -> Output:
+        """A file with what made it, and what was done since, signed and in it. Raises StudioError."""
+        return self._signer.sign(output, provenance, then=then)
 
     @contextlib.contextmanager
-    def making(self, recipe: Recipe, *, watcher: Watcher) -> Iterator[Making]:
-        """A run of a recipe; jobs that an earlier run of the same one left in the queue are found again."""
+    def making(self, recipe: Recipe, *, watcher: Watcher, set_name: str = "") -> Iterator[Making]:
+        """A run of a recipe; jobs that an earlier run of the same one left in the queue are found again.
+
+        Args:
+            set_name: the asset set whose places these are; empty: none.
+        """
         specs = [asdict(ask.spec) | {"kind": ask.spec.kind.value} for ask in recipe.asks()]
         batch = hashlib.sha256(json.dumps(specs, sort_keys=True).encode()).hexdigest()[:12]
-        yield Making(self._places(), recipe, batch=f"make-{batch}", watcher=watcher)
+        name = f"make-{batch}"
+        yield Making(self._places(set_name, batch=name), recipe, batch=name, watcher=watcher)
 
     async def work(self, making: Making, asks: Sequence[Ask], *, notify: Notify) -> None:
         """Have them made, by a worker that is at work already, or one of our own. Raises StudioError."""
@@ -167,6 +187,10 @@ class Workshop:
             async with own:
                 await making.run(asks, check=own.check)
 
+    def prune(self, *, before: float, dry: bool) -> Pruned:
+        """Delete files of jobs that nobody used since `before`, seconds since 1970. Raises StudioError."""
+        return prune(self.results, self.inputs, kept=lambda: kept(self.jobs.database), before=before, dry=dry)
+
     def _supervisor(self, socket: Path, *, notify: Notify) -> Supervisor:
         studio = self._studio
 
@@ -178,7 +202,7 @@ class Workshop:
         return Supervisor(
             worker_command(
                 *("--name", f"{platform.node()}-make-{secrets.token_hex(4)}", "--socket", str(socket)),
-                *("--folder", str(studio.folder), "--memory", str(studio.memory), "--threads", str(studio.threads)),
+                *studio_arguments(studio, environment=os.environ),
             ),
             environment={**os.environ, DATABASE: self._database},
             notify=notify,
@@ -188,14 +212,14 @@ class Workshop:
 
     def known(self, spec: JobSpec) -> tuple[JobId, Sequence[StoredOutput]] | None:
         """The result that is there for such a job, and the job that has it. Raises ModelError, JobError."""
-        model = self.model(spec.model)
-        if model.name not in self._makers:
-            self._makers[model.name] = maker_of(model)
-        return self.results.known(result_key(spec, model, self._makers[model.name]))
+        whole = complete_sound(spec, self.models.list()) if spec.kind is Kind.VIDEO else spec
+        return self.results.known(self._makers.key(whole, self.model(spec.model)))
 
-    def _places(self) -> Places:
-        return Places(queue=self.jobs, results=self.results, known=self.known)
+    def _places(self, set_name: str, *, batch: str) -> Places:
+        takes = SetTakes(self._book, set_name) if set_name else None
 
-    def _estimate(self, spec: JobSpec) -> Estimate:
-        history = self.jobs.history(spec.model, spec.kind)
-        return estimate(work_units(spec), history, model_size=self.model(spec.model).size)
+        def known(spec: JobSpec) -> tuple[JobId, Sequence[StoredOutput]] | None:
+            # What remote models made is found again by the batch that it was made for.
+            return self.known(replace(spec, batch=batch))
+
+        return Places(queue=self.jobs, results=self.results, known=known, takes=takes)

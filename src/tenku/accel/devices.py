@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import os
 import platform
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from typing import Any
 ACCELERATORS = ("cuda", "xpu", "npu", "musa", "mps")
 """As torch calls them; AMD's are `cuda` there as well."""
 CGROUP = Path("/sys/fs/cgroup")
+NODES = ("nvidia*", "dri", "kfd", "dxg", "davinci*", "mtgpu*", "accel*")
+"""What drivers put into /dev: NVIDIA's, AMD's and Intel's, Windows' subsystem, Ascend, Moore Threads."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,13 @@ def _processor_name() -> str:
     return platform.machine()
 
 
+def may_have_accelerators(dev: Path = Path("/dev")) -> bool:
+    """Whether a driver of one is loaded. Asking torch takes seconds, which a command on a plain machine has not."""
+    return sys.platform == "darwin" or any(any(dev.glob(pattern)) for pattern in NODES)
+
+
 def _accelerators() -> list[Device]:
-    if importlib.util.find_spec("torch") is None:
+    if not may_have_accelerators() or importlib.util.find_spec("torch") is None:
         return []
     try:
         torch = importlib.import_module("torch")

@@ -2,17 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Query
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import FileResponse, Response, StreamingResponse
 
+from tenku.api.handin import hand_in
 from tenku.api.problem import Refused, answers
 from tenku.api.studioparts import StudioParts
-from tenku.api.wire import JobOut, JobsIn, JobsOut, job_out
-from tenku.studio.model import Job, JobId, JobSpec, Kind
+from tenku.api.teams import of_team
+from tenku.api.wire import EstimateOut, JobOut, JobsIn, JobsOut, job_out
+from tenku.base.errors import JobError, ModelError
+from tenku.studio.model import Job, JobId, JobSpec
 from tenku.studio.results import PROVENANCE
 
+PNG = b"\x89PNG"
 LOOK_S = 0.25
 """How often a followed job is looked at."""
 QUIET = 60
@@ -23,11 +28,11 @@ def jobs_router(parts: StudioParts) -> APIRouter:
     """The routes of jobs. Those without `async` run in threads: the database blocks for milliseconds."""
     router = APIRouter(prefix="/api/jobs", tags=["Jobs"])
 
-    @router.post("", status_code=201, summary="Accept jobs", responses=answers(401, 413, 422, 501, 503))
-    async def submit(jobs: JobsIn) -> JobsOut:
-        specs = [job.spec() for job in jobs.jobs]
-        accepted = await asyncio.to_thread(_accept, parts, specs)
-        await parts.line.wake()
+    @router.post("", status_code=201, summary="Accept jobs", responses=answers(401, 403, 413, 422, 503))
+    async def submit(request: Request, jobs: JobsIn) -> JobsOut:
+        specs = of_team(request, [job.spec() for job in jobs.jobs])
+        await asyncio.to_thread(_check, parts, specs)
+        accepted = await hand_in(parts, specs)
         return JobsOut(jobs=[job_out(job) for job in accepted])
 
     @router.get("", summary="List jobs, the newest first", responses=answers(401, 422))
@@ -56,6 +61,26 @@ def jobs_router(parts: StudioParts) -> APIRouter:
         return _file(parts, parts.queue.get(JobId(id)), name)
 
     @router.get(
+        "/{id}/preview",
+        summary="Look at what a job at work has made so far",
+        response_class=Response,
+        responses=answers(401, 404)
+        | {
+            200: {
+                "description": "A small picture, or the text so far",
+                "content": {"image/png": {}, "text/plain": {}},
+            },
+            204: {"description": "There is nothing to be seen yet, or it is not at work"},
+        },
+    )
+    def preview(id: str) -> Response:
+        seen = parts.results.preview(parts.queue.get(JobId(id)).id)
+        if seen is None:
+            return Response(status_code=204)
+        media_type = "image/png" if seen.startswith(PNG) else "text/plain; charset=utf-8"
+        return Response(seen, media_type=media_type, headers={"Cache-Control": "no-store"})
+
+    @router.get(
         "/{id}/events",
         summary="Follow a job until it ends",
         response_class=StreamingResponse,
@@ -74,20 +99,30 @@ def jobs_router(parts: StudioParts) -> APIRouter:
     return router
 
 
-def _accept(parts: StudioParts, specs: list[JobSpec]) -> list[Job]:
-    """Accept them all, or none. Raises Refused, StudioError."""
+def estimates_router(parts: StudioParts) -> APIRouter:
+    """The route that says what jobs would take; it accepts none."""
+    router = APIRouter(prefix="/api/estimates", tags=["Jobs"])
+
+    @router.post("", summary="Say what jobs would take, together", responses=answers(401, 413, 422))
+    def estimate(jobs: JobsIn) -> EstimateOut:
+        specs = [job.spec() for job in jobs.jobs]
+        _check(parts, specs)
+        return EstimateOut.model_validate(asdict(parts.expect(specs)))
+
+    return router
+
+
+def _check(parts: StudioParts, specs: list[JobSpec]) -> None:
+    """Raises Refused: one of them cannot be done here."""
     models = {model.name: model for model in parts.models()}
     for place, spec in enumerate(specs):
-        if spec.kind is not Kind.TEXT:
-            raise Refused(
-                501, f"jobs.{place}: jobs of the kind {spec.kind.value} cannot be done yet.", hint="Text can."
-            )
         if spec.model not in models:
             there = ", ".join(sorted(models)) or "none"
             raise Refused(422, f"jobs.{place}: there is no model {spec.model!r} here.", hint=f"Installed: {there}.")
-    accepted = parts.queue.submit(specs)
-    parts.metrics.accepted.add(len(accepted))
-    return accepted
+        try:
+            parts.check(spec)
+        except (JobError, ModelError) as error:
+            raise Refused(422, f"jobs.{place}: {error.sentence()}") from None
 
 
 def _file(parts: StudioParts, job: Job, name: str) -> FileResponse:

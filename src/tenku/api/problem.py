@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from tenku.base.errors import AccessError, JobError, ModelError, TenkuError, UnknownJob, UsageError
+from tenku.base.errors import AccessError, JobError, ModelError, TenkuError, UnknownJob, UnknownSet, UsageError
 from tenku.studio.chatwire import openai_error
 
 MEDIA_TYPE = "application/problem+json"
@@ -92,7 +92,7 @@ def status_of(error: TenkuError) -> int:
     match error:
         case Refused():
             return error.status
-        case UnknownJob():
+        case UnknownJob() | UnknownSet():
             return 404
         case JobError(again=True):
             return 503

@@ -9,21 +9,28 @@ from fastapi.security import HTTPBearer
 from starlette.types import ASGIApp
 
 from tenku import __version__
+from tenku.api.events import events_router
 from tenku.api.gate import Gate
 from tenku.api.health import health_router
-from tenku.api.jobs import jobs_router
+from tenku.api.inputs import inputs_router
+from tenku.api.jobs import estimates_router, jobs_router
 from tenku.api.models import models_router
+from tenku.api.page import page_routes
 from tenku.api.problem import Problem, add_error_handlers
+from tenku.api.sets import sets_router, styles_router
 from tenku.api.studioparts import StudioParts
+from tenku.api.v1.audio import audio_router
 from tenku.api.v1.chat import chat_router
 from tenku.api.v1.embeddings import embeddings_router
 from tenku.api.v1.forward import Forward
-from tenku.api.v1.later import later_router
+from tenku.api.v1.images import images_router
 from tenku.api.v1.models import openai_models_router
+from tenku.api.v1.videos import videos_router
+from tenku.api.voices import voices_router
 
 
 def studio_app(parts: StudioParts, *, owner: Callable[[str], str | None]) -> ASGIApp:
-    """The application. `owner`: whose token a text is; None: nobody's."""
+    """The application. `owner`: the team of the token that a text is; empty: it has none; None: it is no token."""
     return Gate(routes_app(parts), owner)
 
 
@@ -38,12 +45,21 @@ def routes_app(parts: StudioParts) -> FastAPI:
         chat_router(forward),
         embeddings_router(forward),
         openai_models_router(parts),
-        later_router(),
+        images_router(parts),
+        videos_router(parts),
+        audio_router(parts),
         jobs_router(parts),
+        events_router(parts),
+        estimates_router(parts),
+        inputs_router(parts),
+        sets_router(parts),
+        styles_router(parts),
         models_router(parts),
+        voices_router(parts),
     ):
         app.include_router(router, dependencies=described)
     app.include_router(health_router(parts))
+    app.router.routes.extend(page_routes())
     add_error_handlers(app)
     app.openapi = lambda: _description(app)  # type: ignore[method-assign]
     return app

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 
 from tenku.api.workerline import WorkerLine
 from tenku.base.metrics import Counter, Gauge, Registry
-from tenku.studio.model import InstalledModel
+from tenku.studio.inputs import Inputs
+from tenku.studio.model import Estimate, InstalledModel, JobSpec
 from tenku.studio.ports import JobQueue
 from tenku.studio.results import Results
+from tenku.studio.sets.service import Sets
+from tenku.studio.styles.shelf import Shelf
 
 
 class ServeMetrics:
@@ -27,8 +30,17 @@ class StudioParts:
     queue: JobQueue
     results: Results
     line: WorkerLine
+    inputs: Inputs
     models: Callable[[], Sequence[InstalledModel]]
     """What is installed right now."""
+    sets: Sets
+    styles: Shelf
+    check: Callable[[JobSpec], None]
+    """Finds what is wrong with a job before it is accepted; raises StudioError."""
+    expect: Callable[[Sequence[JobSpec]], Estimate]
+    """What such jobs would take together."""
     metrics: ServeMetrics
     now: Callable[[], float]
     """Seconds since 1970."""
+    seed: Callable[[], int]
+    """A random seed, where nobody gave one."""

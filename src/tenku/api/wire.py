@@ -66,6 +66,30 @@ class UsageOut(BaseModel):
     seconds: float
     prompt_tokens: int
     completion_tokens: int
+    memory: int
+    """The most bytes of the device that were in use; 0: not measured."""
+
+
+class SpreadOut(BaseModel):
+    """What is expected, and the bounds that one job in ten each goes beyond. All 0: not known."""
+
+    likely: float
+    low: float
+    high: float
+
+
+class EstimateOut(BaseModel):
+    """What jobs will take, without the time that they wait."""
+
+    seconds: float
+    low: float
+    high: float
+    jobs: int
+    """From so many that are done; 0: a guess."""
+    memory: SpreadOut
+    """Bytes of the device, at most."""
+    cost: SpreadOut
+    """In the money of `control.price_per_hour`."""
 
 
 class JobOut(BaseModel):
@@ -82,6 +106,8 @@ class JobOut(BaseModel):
     error: str
     outputs: list[OutputOut]
     usage: UsageOut | None
+    estimate: EstimateOut | None
+    """What was expected when it was accepted."""
     cancel: bool
 
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 from tenku.api.problem import Refused
-from tenku.studio.chatwire import DONE, HERE, MAX_LINE, Answer, Ask, body, line, openai_error, read_answer
+from tenku.studio.chatwire import DONE, HERE, MAX_LINE, Answer, Ask, body, jobs_body, line, openai_error, read_answer
+from tenku.studio.model import JobSpec
 from tenku.studio.warm import Warm
 
 PATIENCE_S = 20.0
@@ -89,12 +90,19 @@ class WorkerLine:
         _, _, answer = (await self._at_once(Ask("warm"))).partition(b"\n")
         return [Warm(**each) for each in json.loads(answer)["models"]] if answer else []
 
-    async def _at_once(self, ask: Ask) -> bytes:
+    async def keys(self, specs: Sequence[JobSpec]) -> list[str]:
+        """The keys of these jobs' results, empty where there is none; none at all where no worker answers."""
+        content = jobs_body(specs)
+        _, _, answer = (await self._at_once(Ask("keys", length=len(content)), content)).partition(b"\n")
+        found: list[str] = json.loads(answer).get("keys", []) if answer else []
+        return found
+
+    async def _at_once(self, ask: Ask, content: bytes = b"") -> bytes:
         """The whole answer; empty: no worker answers right now."""
         try:
             async with asyncio.timeout(AT_ONCE_S):
                 connection = await self._reach()
-                return b"" if connection is None else await _exchange(*connection, ask)
+                return b"" if connection is None else await _exchange(*connection, ask, content)
         except OSError:
             return b""
 
@@ -126,9 +134,9 @@ class WorkerLine:
         return None
 
 
-async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ask: Ask) -> bytes:
+async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ask: Ask, content: bytes) -> bytes:
     try:
-        writer.write(line(ask))
+        writer.write(line(ask) + content)
         return await reader.read()
     finally:
         writer.close()

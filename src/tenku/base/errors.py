@@ -11,6 +11,7 @@ TenkuError
 ├── StudioError           a model or a job: exit 1
 │   ├── ModelError        weights that are missing, broken, not allowed, or too large for this machine
 │   ├── UnknownJob        there is no such job
+│   ├── UnknownSet        there is no such asset set, or no such place in it
 │   ├── JobError          a job cannot be done
 │   └── CancelledJob      a job was ended because somebody asked for it
 └── ContentError          a build could not be published, brought or checked: exit 1
@@ -115,6 +116,9 @@ class FolderError(ContentError):
 class StudioError(TenkuError):
     """Something about a model or a job that makes assets."""
 
+    short_of_memory = False
+    """Memory ran out, or would: it may do once other models have left."""
+
 
 class ModelError(StudioError):
     """Weights are missing, broken, of a kind that is refused, or too large for this machine."""
@@ -122,6 +126,10 @@ class ModelError(StudioError):
 
 class UnknownJob(StudioError):  # noqa: N818 - what it is, not how bad
     """There is no job of this id."""
+
+
+class UnknownSet(StudioError):  # noqa: N818
+    """There is no asset set of this name, or it has no such place or take."""
 
 
 class JobError(StudioError):

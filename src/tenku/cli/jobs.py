@@ -1,15 +1,17 @@
-"""`tenku jobs`: what is queued, at work and done; shows and cancels jobs."""
+"""`tenku jobs`: what is queued, at work and done; shows and cancels jobs, and deletes what is old."""
 
 import argparse
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from tenku.cli import jobs_prune
 from tenku.cli.amounts import bytes_text, date_text, seconds_text
 from tenku.cli.contents import rows
 from tenku.cli.studio import add_flags, print_json, table, whole, workshop
 
 if TYPE_CHECKING:
-    from tenku.studio.model import Job
+    from tenku.studio.model import Estimate, Job, Usage
     from tenku.workshop import Workshop
 
 PROMPT = 40
@@ -18,7 +20,7 @@ PROMPT = 40
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `tenku jobs`, and its sub-commands."""
-    parser.usage = "tenku jobs [show ID | cancel ID] [--all] [--limit N] [--json]"
+    parser.usage = "tenku jobs [show ID | cancel ID | prune] [--all] [--limit N] [--json]"
     parser.add_argument("--all", action="store_true", help="Also those that ended; else what is queued or at work.")
     parser.add_argument("--limit", default="100", metavar="N", help="The newest so many. Default: 100.")
     add_flags(parser)
@@ -28,6 +30,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         sub = subs.add_parser(name, help=summary, description=summary, formatter_class=look, allow_abbrev=False)
         sub.add_argument("id", metavar="ID", help="The job's" + ("." if name == "show" else ", or a batch's name."))
         add_flags(sub)
+    jobs_prune.add_arguments(
+        subs.add_parser(
+            "prune",
+            help=jobs_prune.SUMMARY,
+            description=jobs_prune.SUMMARY,
+            formatter_class=parser.formatter_class,
+            allow_abbrev=False,
+        )
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -37,6 +48,8 @@ def run(args: argparse.Namespace) -> int:
             return show(args, shop)
         if args.action == "cancel":
             return cancel(args, shop)
+        if args.action == "prune":
+            return jobs_prune.run(args, shop)
         limit = whole("--limit", args.limit, low=1, high=100_000)
         jobs = shop.jobs.list(limit=limit, unended=not args.all)
     if args.json:
@@ -57,7 +70,6 @@ def show(args: argparse.Namespace, shop: "Workshop") -> int:
         print_json(as_json(job))
         return 0
     spec, usage = job.spec, job.usage
-    took = f"{seconds_text(usage.seconds)}, {usage.completion_tokens:,} tokens written" if usage else ""
     files = [
         ("file" if not number else " ", f"{shop.results.path(job.id, each.name)}  {bytes_text(each.size)}")
         for number, each in enumerate(job.outputs)
@@ -74,7 +86,7 @@ def show(args: argparse.Namespace, shop: "Workshop") -> int:
             ("team", spec.team),
             ("accepted", date_text(int(job.accepted))),
             ("expected", _expected(shop, job)),
-            ("took", took),
+            ("took", _took(usage) if usage else ""),
             ("attempts", str(job.attempts)),
             ("error", job.error),
             *files,
@@ -153,14 +165,36 @@ def as_json(job: "Job") -> dict[str, Any]:
         "progress": {"done": job.progress.done, "total": job.progress.total, "unit": job.progress.unit},
         "seconds": job.usage.seconds if job.usage else None,
         "completion_tokens": job.usage.completion_tokens if job.usage else None,
+        "memory": job.usage.memory if job.usage else None,
+        "estimate": asdict(job.estimate) if job.estimate else None,
         "error": job.error,
         "outputs": [{"name": each.name, "size": each.size, "sha256": each.sha256} for each in job.outputs],
     }
 
 
+def _took(usage: "Usage") -> str:
+    parts = [seconds_text(usage.seconds)]
+    if usage.memory:
+        parts.append(bytes_text(usage.memory))
+    if usage.completion_tokens:
+        parts.append(f"{usage.completion_tokens:,} tokens written")
+    return ", ".join(parts)
+
+
 def _expected(shop: "Workshop", job: "Job") -> str:
-    """What such a job takes here; empty where its model is not installed any more."""
-    if not shop.models.has(job.spec.model):
-        return ""
-    expected = shop.estimate([job.spec])
-    return f"{seconds_text(expected.seconds)} ({seconds_text(expected.low)} to {seconds_text(expected.high)})"
+    """What was expected when it was accepted, else what such a job takes here; empty where its model is gone."""
+    expected = job.estimate
+    if expected is None and shop.models.has(job.spec.model):
+        expected = shop.estimate([job.spec])
+    return expected_text(expected) if expected is not None else ""
+
+
+def expected_text(expected: "Estimate") -> str:
+    """`14 s (9 s to 25 s), 3.2 GB (2.9 GB to 3.5 GB), cost 0.02 (0.01 to 0.04)`."""
+    parts = [f"{seconds_text(expected.seconds)} ({seconds_text(expected.low)} to {seconds_text(expected.high)})"]
+    memory, cost = expected.memory, expected.cost
+    if memory.likely:
+        parts.append(f"{bytes_text(memory.likely)} ({bytes_text(memory.low)} to {bytes_text(memory.high)})")
+    if cost.likely:
+        parts.append(f"cost {cost.likely:.2g} ({cost.low:.2g} to {cost.high:.2g})")
+    return ", ".join(parts)

@@ -57,23 +57,43 @@ class Watch:
     def piece(self, piece: "Piece") -> None:
         """See `Watcher`."""
         self._keep(piece)
+        self._bar.detail("")
         self._bar.advance(1)
 
-    def running(self, job: JobId, progress: Progress) -> None:
+    def running(self, job: JobId, progress: Progress) -> None:  # noqa: ARG002 - one is at work at a time
         """See `Watcher`."""
+        self._bar.detail(progress_text(progress))
+
+
+def progress_text(progress: Progress) -> str:
+    """`step 12 of 20`, `300 tokens`; empty: nothing is known yet."""
+    if not progress.done:
+        return ""
+    if not progress.total:
+        return f"{progress.done:,} {progress.unit}"
+    return f"{progress.unit.removesuffix('s')} {progress.done:,} of {progress.total:,}"
 
 
 def run_recipe(
-    args: argparse.Namespace, shop: "Workshop", recipe: "Recipe", *, what: str, keep: "Callable[[Piece], None]"
+    args: argparse.Namespace,
+    shop: "Workshop",
+    recipe: "Recipe",
+    *,
+    what: str,
+    keep: "Callable[[Piece], None]",
+    set_name: str = "",
 ) -> Run:
-    """Have a recipe's jobs made, in a bar; `what` is made: `text`, `item`.
+    """Have a recipe's jobs made, in a bar; `what` is made: `text`, `item`. `set_name`: the set that they belong to.
 
     Raises:
         TenkuError: it cannot begin, or nobody works.
         KeyboardInterrupt: somebody stopped it.
     """
     started = time.monotonic()
-    with terminal_bar(as_json=args.json) as bar, shop.making(recipe, watcher=Watch(bar, keep=keep)) as making:
+    with (
+        terminal_bar(as_json=args.json) as bar,
+        shop.making(recipe, watcher=Watch(bar, keep=keep), set_name=set_name) as making,
+    ):
         asks = recipe.asks()
         for ask in asks:
             shop.check(ask.spec)

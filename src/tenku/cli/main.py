@@ -29,10 +29,15 @@ COMMANDS = {
     "serve-content": "Serve a store's folder on the network: one more mirror, or a cache of others.",
     "import": "Publish the weights of a model: from a hub or a folder to a channel.",
     "models": "List models: what is installed, what can be, and what fits this machine.",
-    "make": "Make texts, items, lines of dialogue and translations.",
-    "jobs": "List what is being made; show and cancel jobs.",
+    "make": "Make texts, pictures, videos, sound and speech.",
+    "sets": "Look at asset sets; approve, reject, vary, export and publish their assets.",
+    "styles": "List and show style profiles, which all pictures of a set share.",
+    "sprites": "Pack, check, cut out and quantise sprites.",
+    "provenance": "Show what a file says of where it came from.",
+    "jobs": "List what is being made; show and cancel jobs; delete old files.",
     "serve": "Serve the studio's API: any OpenAI client, and jobs.",
     "tokens": "Make, list and revoke the tokens that open the API.",
+    "teams": "List what teams use of the devices, and say what they may use.",
     "doctor": "Say what this machine can do, what is missing, and the package that brings it.",
 }
 """Every sub-command is a file of this folder, with `_` for `-`, that has `add_arguments(parser)` and `run(args)`; that

@@ -1,4 +1,4 @@
-"""`tenku make`: texts, items, lines of dialogue and translations, by a model on this machine."""
+"""`tenku make`: texts, pictures, videos, sound and speech, by a model on this machine."""
 
 import argparse
 import importlib
@@ -12,6 +12,10 @@ ACTIONS = {
     "items": "Make a table of items, no two with the same name.",
     "lines": "Make lines that characters say: dialogue and barks.",
     "translation": "Translate a table of texts; placeholders, glossary and lengths are kept.",
+    "image": "Make pictures of one style, and sheets of sprites.",
+    "video": "Make a video, with sound and speech.",
+    "sound": "Make effects and ambience.",
+    "speech": "Say lines as sound, one file a line.",
     "batch": "Make everything that stands in a spreadsheet, one row an asset.",
 }
 """Each is a file make_….py of this folder, with `add_arguments(parser)` and `run(args)`."""

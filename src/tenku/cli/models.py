@@ -2,7 +2,10 @@
 
 import argparse
 import dataclasses
+import json
+import math
 import os
+import re
 from typing import TYPE_CHECKING
 
 from tenku.base.errors import UsageError
@@ -13,6 +16,7 @@ from tenku.cli.progress import Bar, terminal_bar
 from tenku.cli.signals import run_stoppable
 from tenku.cli.studio import add_folder_flag, print_json, table, whole, workshop
 from tenku.content.settings import ContentSettings
+from tenku.studio.model import Kind
 
 if TYPE_CHECKING:
     from tenku.content.service import ContentService
@@ -22,12 +26,22 @@ if TYPE_CHECKING:
 
 CONTENT_FLAGS = ("store", "trust")
 MOST_CONTEXT = 1 << 22
+EXAMPLES = {
+    Kind.TEXT: "'a fire sword'",
+    Kind.IMAGE: "'potion icon'",
+    Kind.VIDEO: "'a dragon circles a tower'",
+    Kind.SOUND: "'wind in tall trees'",
+    Kind.SPEECH: "'The gate is open.'",
+}
+KINDS = "text, image, video, sound or speech"
+REMOTE_KINDS = ("text", "speech", "video")
+"""What a server with OpenAI's API can make for us; video with DashScope's."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `tenku models`, and its sub-commands."""
     parser.usage = "tenku models [add NAME … | remove NAME] [--kind KIND] [--json]"
-    parser.add_argument("--kind", default="", metavar="KIND", help="Only these: text, image, video or speech.")
+    parser.add_argument("--kind", default="", metavar="KIND", help=f"Only these: {KINDS}.")
     add_folder_flag(parser)
     subs = parser.add_subparsers(dest="action", metavar="ACTION", title="actions")
 
@@ -42,12 +56,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="source",
         default="",
         metavar="SOURCE",
-        help="FILE.gguf, hf:ORG/MODEL, modelscope:ORG/MODEL or GAME:CHANNEL. Default: where the catalogue says.",
+        help="FILE.gguf, FOLDER, hf:ORG/MODEL, modelscope:ORG/MODEL or GAME:CHANNEL. Default: the catalogue's.",
     )
     new.add_argument("--file", default="", metavar="NAME", help="Which file of a hub's model, where it has several.")
     new.add_argument("--accept-licence", action="store_true", help="You have read its licence, and accept it.")
     new.add_argument("--context", metavar="N", help="Tokens that one chat may have. Default: 4096.")
+    new.add_argument(
+        "--set",
+        dest="given",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="How its engine runs it, as docs/images.md says: offload=model, storage=fp8, steps=4. Several times.",
+    )
     new.add_argument("--remote", default="", metavar="URL", help="It runs on a server with OpenAI's API, at URL/v1.")
+    new.add_argument(
+        "--makes",
+        default="text",
+        choices=REMOTE_KINDS,
+        help="What the server's model makes: text or speech; video by DashScope's API.",
+    )
     new.add_argument("--remote-model", default="", metavar="NAME", help="What that server calls it. Default: NAME.")
     new.add_argument("--key-variable", default="", metavar="NAME", help="The environment variable with its API key.")
     add_setting_flags(new, ContentSettings, names=CONTENT_FLAGS)
@@ -71,10 +99,8 @@ def run(args: argparse.Namespace) -> int:
 
 def show(args: argparse.Namespace, shop: "Workshop") -> int:
     """Print the table; 1 where an installed model cannot be read."""
-    from tenku.studio.model import Kind
-
     if args.kind not in ("", *(kind.value for kind in Kind)):
-        raise UsageError(f"There is no kind {args.kind!r}.", hint="It is text, image, video or speech.")
+        raise UsageError(f"There is no kind {args.kind!r}.", hint=f"It is {KINDS}.")
     rows = [row for row in shop.overview() if args.kind in ("", row.kind.value)]
     broken = shop.models.unreadable()
     if args.json:
@@ -102,11 +128,19 @@ def line(row: "ModelRow") -> tuple[str, ...]:
 
 def here(row: "ModelRow") -> str:
     """What is to be said about a model on this machine, in a word or three."""
+    slow = row.device == "cpu" and row.kind in (Kind.IMAGE, Kind.VIDEO)
+    fits = (
+        "runs elsewhere"
+        if row.device == "remote"
+        else "fits in parts"
+        if row.offload
+        else "slow here"
+        if slow
+        else "fits"
+    )
     if row.installed:
         return "licence not accepted" if not row.accepted else "installed" if row.device else "too large"
-    if not row.ready:
-        return "not yet"
-    return "fits" if row.device else "too large"
+    return fits if row.device else "too large"
 
 
 def add_one(args: argparse.Namespace, shop: "Workshop") -> int:
@@ -116,7 +150,7 @@ def add_one(args: argparse.Namespace, shop: "Workshop") -> int:
     elif args.remote:
         if args.source:
             raise UsageError("--remote and --from exclude each other.", hint="Leave one out.")
-        model = shop.add_remote(args.name, _url(args.remote), _parameters(args))
+        model = shop.add_remote(args.name, _url(args.remote), _parameters(args), kind=Kind(args.makes))
     else:
         with terminal_bar(as_json=args.json) as bar:
             added = shop.add(
@@ -151,8 +185,7 @@ def tell(args: argparse.Namespace, model: "InstalledModel") -> None:
         return
     size = f", {bytes_text(model.size)}" if model.size else f" at {model.path}"
     print(f"Installed {model.name}: {model.kind.value}{size}, licence {model.licence}.")
-    if model.kind.value == "text":
-        print(f"\nTry it:  tenku make text 'a fire sword' --model {model.name}")
+    print(f"\nTry it:  tenku make {model.kind.value} {EXAMPLES[model.kind]} --model {model.name}")
 
 
 def _parameters(args: argparse.Namespace) -> "dict[str, Json]":
@@ -163,7 +196,20 @@ def _parameters(args: argparse.Namespace) -> "dict[str, Json]":
         given["remote_model"] = args.remote_model
     if args.key_variable:
         given["key_variable"] = args.key_variable
-    return given
+    return given | dict(setting(text) for text in args.given)
+
+
+def setting(text: str) -> "tuple[str, Json]":
+    """`steps=4` as a name and a value: a number, true or false where it looks so, else text. Raises UsageError."""
+    name, equals, value = text.partition("=")
+    if not equals or not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
+        raise UsageError(f"--set has {text[:80]!r}; it has to be NAME=VALUE.", hint="Like --set offload=model.")
+    try:
+        read: Json = json.loads(value)
+    except ValueError:
+        return name, value
+    plain = isinstance(read, bool | int) or (isinstance(read, float) and math.isfinite(read))
+    return name, read if plain else value
 
 
 def _url(text: str) -> str:

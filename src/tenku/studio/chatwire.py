@@ -7,11 +7,12 @@ the API passes on as they are. Who does not want the answer any more closes the 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from tenku.base.errors import JobError, ModelError, TenkuError
+from tenku.studio.model import JobSpec, Kind
 
 MAX_LINE = 4096
 MAX_BODY = 32 * 1024 * 1024
@@ -26,7 +27,8 @@ DONE = b"data: [DONE]\n\n"
 
 @dataclass(frozen=True)
 class Ask:
-    """A request. `do` is `chat`, `embed`, `wake` (there is a job), `warm` (which models are loaded) or `ping`."""
+    """A request. `do` is `chat`, `embed`, `wake` (there is a job), `keys` (of jobs' results), `warm` (which models are
+    loaded) or `ping`."""
 
     do: str
     model: str = ""
@@ -80,6 +82,16 @@ def status_of(error: TenkuError) -> int:
         case JobError() | ModelError():
             return 503
     return 500
+
+
+def jobs_body(specs: Sequence[JobSpec]) -> bytes:
+    """Jobs as the body of a request."""
+    return body({"jobs": [asdict(spec) | {"kind": spec.kind.value} for spec in specs]})
+
+
+def read_jobs(request: Mapping[str, Any]) -> list[JobSpec]:
+    """The jobs in such a body. Raises ValueError, KeyError, TypeError."""
+    return [JobSpec(**each | {"kind": Kind(each["kind"])}) for each in request["jobs"]]
 
 
 def _fields(text: bytes, known: Mapping[str, type]) -> dict[str, Any]:

@@ -20,6 +20,9 @@ MAX_TENSORS = 65_536
 MAX_TEXT = 4 * 1024 * 1024
 MAX_ARRAY = 4_000_000
 MAX_NESTING = 4
+TOKENS = "tokenizer.ggml.tokens"
+EMBEDDING = "token_embd.weight"
+"""The tensor with a row for each token."""
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 HINT = "Bring the file again, or bring another one."
 
@@ -153,6 +156,7 @@ class _Reader:
             raise ModelError(
                 f"{self._path} is cut off: it has {self._size} bytes, and its tensors end at {end}.", hint=HINT
             )
+        self._check_vocabulary(shapes)
         about = _About(values)
         heads = about.number("attention.head_count")
         embedding = about.number("embedding_length")
@@ -171,26 +175,37 @@ class _Reader:
             kv_heads=about.number("attention.head_count_kv") or heads,
             head_length=about.number("attention.key_length") or (embedding // heads if heads else 0),
             tokenizer=about.text("tokenizer.ggml.model"),
-            vocabulary=self._arrays.get("tokenizer.ggml.tokens", 0),
+            vocabulary=self._arrays.get(TOKENS, 0),
             chat_template=about.text("tokenizer.chat_template"),
             licence=about.text("general.license"),
             tensor_bytes=sum(each.bytes for each in shapes),
             values=values,
         )
 
+    def _check_vocabulary(self, shapes: "list[_Tensor]") -> None:
+        """A tokenizer of another model gives tokens for which there are no weights, or others than are meant."""
+        words = self._arrays.get(TOKENS)
+        rows = next((each.rows for each in shapes if each.name == EMBEDDING), None)
+        if words is not None and rows is not None and words != rows:
+            raise ModelError(
+                f"{self._path} has a tokenizer that does not match its weights: {words} tokens, weights for {rows}.",
+                hint="Bring a file whose tokenizer and weights are of the same model.",
+            )
+
     def _tensor(self) -> "_Tensor":
         name = self._text()
         dimensions = self._number("I")
         if not 1 <= dimensions <= 8:
             raise self._broken(f"the tensor {name[:80]!r} has {dimensions} dimensions")
-        count = math.prod(self._number("Q") for _ in range(dimensions))
+        shape = [self._number("Q") for _ in range(dimensions)]
+        count = math.prod(shape)
         type, offset = self._number("I"), self._number("Q")
         if type not in BLOCKS:
             raise self._broken(f"the tensor {name[:80]!r} has the type {type}, which is not known")
         label, numbers, size = BLOCKS[type]
         if count > 1 << 45 or count % numbers:
             raise self._broken(f"the tensor {name[:80]!r} has {count} numbers")
-        return _Tensor(label, count, count // numbers * size, offset)
+        return _Tensor(name, shape[-1], label, count, count // numbers * size, offset)
 
     def _value(self, type: int, depth: int) -> Any:
         if type in _SCALARS:
@@ -252,6 +267,9 @@ class _Array:
 
 @dataclass(frozen=True)
 class _Tensor:
+    name: str
+    rows: int
+    """The last of its dimensions, in which GGUF counts the slowest one."""
     type: str
     count: int
     bytes: int

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from tenku.studio.model import Job, JobId, JobSpec, Progress, State, StoredOutput
 from tenku.studio.ports import JobQueue
-from tenku.studio.recipes.recipe import Ask, Recipe
+from tenku.studio.recipes.recipe import Answer, Ask, Recipe
 from tenku.studio.results import Results
 
 LOOK_S = 0.1
@@ -23,8 +23,8 @@ class Piece:
 
     ask: Ask
     state: State
-    path: Path | None = None
-    """The main output, among the results."""
+    paths: Sequence[Path] = ()
+    """The outputs, among the results, the main one first."""
     outputs: Sequence[StoredOutput] = ()
     job: JobId | None = None
     seconds: float = 0.0
@@ -32,6 +32,11 @@ class Piece:
     reused: bool = False
     """It was there already: nothing was made."""
     error: str = ""
+
+    @property
+    def path(self) -> Path | None:
+        """The main output, where there is one."""
+        return self.paths[0] if self.paths else None
 
 
 class Watcher(Protocol):
@@ -44,6 +49,16 @@ class Watcher(Protocol):
         """This job is at work."""
 
 
+class TakeBook(Protocol):
+    """Where it is written down which job is for which place of an asset set."""
+
+    def submit(self, specs: Sequence[JobSpec]) -> Sequence[Job]:
+        """As `JobQueue.submit`; the takes are written down in the same transaction."""
+
+    def found(self, spec: JobSpec, job: JobId) -> bool:
+        """A job that is there already is for the place `spec.row`; False: it has to be handed in all the same."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Places:
     """Where jobs and results are."""
@@ -52,6 +67,8 @@ class Places:
     results: Results
     known: Callable[[JobSpec], tuple[JobId, Sequence[StoredOutput]] | None]
     """The result that is there for such a job already, and the job that has it."""
+    takes: TakeBook | None = None
+    """The asset set that all of this is for; None: none."""
 
 
 class Making:
@@ -78,7 +95,7 @@ class Making:
             left: Ask | None = ask
             while left is not None:
                 known = self._places.known(left.spec)
-                if known is None:
+                if known is None or not self._is_take(left, known[0]):
                     rest.append(left)
                     break
                 left = self._judge(left, known[0], known[1], reused=True)
@@ -107,7 +124,8 @@ class Making:
         asks = self._adopt(wanted) if wanted else []
         for start in range(0, len(asks), CHUNK):
             some = asks[start : start + CHUNK]
-            jobs = self._places.queue.submit([replace(ask.spec, batch=self._batch) for ask in some])
+            submit = self._places.takes.submit if self._places.takes else self._places.queue.submit
+            jobs = submit([replace(ask.spec, batch=self._batch) for ask in some])
             self._waiting |= {job.id: ask for job, ask in zip(jobs, some, strict=True)}
 
     def _adopt(self, asks: Sequence[Ask]) -> list[Ask]:
@@ -120,8 +138,12 @@ class Making:
             if job is None or job.id in self._waiting:
                 rest.append(ask)
             else:
+                self._is_take(ask, job.id)
                 self._waiting[job.id] = ask
         return rest
+
+    def _is_take(self, ask: Ask, job: JobId) -> bool:
+        return self._places.takes is None or self._places.takes.found(ask.spec, job)
 
     def _look(self) -> None:
         queue = self._places.queue
@@ -145,8 +167,8 @@ class Making:
 
     def _judge(self, ask: Ask, id: JobId, outputs: Sequence[StoredOutput], *, reused: bool) -> Ask | None:
         """Let the recipe look at an answer; what it wants to have tried next."""
-        path = self._places.results.path(id, outputs[0].name)
-        verdict = self._recipe.take(ask, path.read_text(encoding="utf-8"))
+        paths = [self._places.results.path(id, each.name) for each in outputs]
+        verdict = self._recipe.take(ask, Answer(files=paths))
         if isinstance(verdict, Ask):
             return verdict
         state = State.FAILED if verdict else State.DONE
@@ -155,7 +177,7 @@ class Making:
         piece = Piece(
             ask=ask,
             state=state,
-            path=path,
+            paths=paths,
             outputs=outputs,
             job=id,
             seconds=seconds,

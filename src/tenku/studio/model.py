@@ -17,6 +17,7 @@ class Kind(enum.Enum):
     TEXT = "text"
     IMAGE = "image"
     VIDEO = "video"
+    SOUND = "sound"  # effects and ambience
     SPEECH = "speech"
 
 
@@ -96,6 +97,35 @@ class Usage:
     seconds: float
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    memory: int = 0
+    """The most bytes of the device that were in use while it was done; 0: not measured."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What is expected, and the bounds that one job in ten each is expected to go beyond. All 0: not known."""
+
+    likely: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What a job will take, without the time that it waits."""
+
+    seconds: float
+    """On the device."""
+    low: float
+    """One job in ten is expected to take less."""
+    high: float
+    """One job in ten is expected to take more."""
+    jobs: int
+    """From so many that are done; 0: a guess."""
+    memory: Spread = Spread()
+    """Bytes of the device that are in use at most."""
+    cost: Spread = Spread()
+    """In the money that `control.price_per_hour` is in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +144,8 @@ class Job:
     """One sentence, where it failed."""
     outputs: Sequence[StoredOutput] = ()
     usage: Usage | None = None
+    estimate: Estimate | None = None
+    """What was expected when it was accepted."""
     cancel: bool = False
     """Somebody asked for its end; the worker sees it at its next step."""
 

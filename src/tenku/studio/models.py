@@ -14,6 +14,8 @@ from tenku.content.hashes import file_hash, hash_bytes
 from tenku.studio.model import InstalledModel, Kind
 
 RECORD = "model.json"
+FOLDER = "weights"
+"""What a model's folder is called here, whatever it was called before."""
 PIECE = 16 * 1024 * 1024
 """Bytes that are hashed at a time; part of what a model's hash means."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -83,6 +85,10 @@ class Models:
     ) -> InstalledModel:
         """Install a model: its weights are linked or else copied, and hashed. It is there whole, or not at all.
 
+        Args:
+            weights: a file, or a folder, of which everything but hidden files is taken; None: they are elsewhere.
+            advance: told how many bytes were hashed.
+
         Raises:
             ModelError: it is installed already, or the folder cannot be written or is full.
         """
@@ -95,9 +101,9 @@ class Models:
                 new = Path(folder) / "model"
                 new.mkdir()
                 if weights is not None:
-                    link_or_copy(weights, new / weights.name)
-                    hash, size = hash_weights(new / weights.name, advance=advance)
-                    model = replace(model, path=str(target / weights.name), hash=hash, size=size)
+                    name = FOLDER if weights.is_dir() else weights.name
+                    hash, size = _take(weights, new / name, advance)
+                    model = replace(model, path=str(target / name), hash=hash, size=size)
                 self._write(model, new)
                 new.rename(target)
         except OSError as error:
@@ -120,7 +126,7 @@ class Models:
     def _read(self, name: str) -> InstalledModel:
         record: dict[str, Any] = json.loads((self.folder / name / RECORD).read_text(encoding="utf-8"))
         path = record["path"]
-        if record["engine"] != "remote":
+        if record["hash"] != "remote":
             # Beside the record, wherever the folder was moved to since.
             path = str(self.folder / name / Path(path).name)
         return InstalledModel(**{**record, "name": name, "kind": Kind(record["kind"]), "path": path})
@@ -149,6 +155,25 @@ def link_or_copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
+def folder_files(folder: Path) -> Sequence[Path]:
+    """The files of a model's folder that belong to it, in order; hidden ones are somebody's tools'."""
+    return sorted(
+        file
+        for file in folder.rglob("*")
+        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    )
+
+
+def hash_folder(folder: Path, *, advance: Callable[[int], None]) -> tuple[str, int]:
+    """BLAKE3 over the paths and hashes of a folder's files, and their size in bytes. Raises OSError."""
+    lines, whole = [], 0
+    for file in folder_files(folder):
+        hash, size = hash_weights(file, advance=advance)
+        lines.append(f"{hash} {file.relative_to(folder).as_posix()}\n")
+        whole += size
+    return hash_bytes("".join(lines).encode()).hex(), whole
+
+
 def hash_weights(file: Path, *, advance: Callable[[int], None]) -> tuple[str, int]:
     """BLAKE3 over the hashes of the file's pieces, and its size in bytes. Raises OSError."""
     size = 0
@@ -162,3 +187,15 @@ def hash_weights(file: Path, *, advance: Callable[[int], None]) -> tuple[str, in
                 yield hash_bytes(piece)
 
     return file_hash(pieces()).hex(), size
+
+
+def _take(weights: Path, target: Path, advance: Callable[[int], None]) -> tuple[str, int]:
+    """Link or copy a file or a folder; its hash and size. Raises OSError."""
+    if not weights.is_dir():
+        link_or_copy(weights, target)
+        return hash_weights(target, advance=advance)
+    for file in folder_files(weights):
+        own = target / file.relative_to(weights)
+        own.parent.mkdir(parents=True, exist_ok=True)
+        link_or_copy(file, own)
+    return hash_folder(target, advance=advance)

@@ -4,7 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tenku.accel.devices import Device
-from tenku.studio.catalog import CATALOG, KnownModel, fits, known_model, memory_bytes
+from tenku.studio.catalog import (
+    CATALOG,
+    CPU,
+    KnownModel,
+    fits,
+    fits_in_parts,
+    installed_bytes,
+    known_model,
+    largest_bytes,
+    memory_bytes,
+    with_working,
+)
 from tenku.studio.model import InstalledModel, Kind
 
 
@@ -22,10 +33,10 @@ class ModelRow:
     installed: bool
     accepted: bool
     """Whether nothing is left to accept."""
-    ready: bool
-    """Tenku can run models of its kind."""
     device: str
     """What it would run on here: `cpu`, …; empty: on nothing."""
+    offload: bool
+    """Only with parts that wait in main memory for their turn."""
     about: str
 
 
@@ -38,9 +49,12 @@ def overview(installed: Sequence[InstalledModel], devices: Sequence[Device]) -> 
 
 def _installed_row(model: InstalledModel, devices: Sequence[Device]) -> ModelRow:
     known = known_model(model.name)
-    remote = model.engine == "remote"
-    memory = 0 if remote else memory_bytes(model.size, known.shape if known else None)
-    device = fits(memory, devices)
+    remote = model.hash == "remote"
+    parts = "pipeline" in model.parameters
+    memory = (
+        0 if remote else installed_bytes(model) if parts else memory_bytes(model.size, known.shape if known else None)
+    )
+    device, offload = _place(memory, largest_bytes(model), devices)
     return ModelRow(
         name=model.name,
         kind=model.kind,
@@ -49,25 +63,34 @@ def _installed_row(model: InstalledModel, devices: Sequence[Device]) -> ModelRow
         memory=memory,
         installed=True,
         accepted=model.accepted,
-        ready=True,
-        device="remote" if remote else device.kind if device else "",
+        device="remote" if remote else device,
+        offload=offload,
         about=f"at {model.path}" if remote else known.about if known else "",
     )
 
 
 def _known_row(model: KnownModel, devices: Sequence[Device]) -> ModelRow:
-    # What models that cannot run yet need says the catalogue in words: it depends on off-loading.
-    memory = memory_bytes(model.size, model.shape) if model.ready else 0
-    device = fits(memory, devices) if model.ready else None
+    memory = with_working(model.whole) if model.whole else memory_bytes(model.size, model.shape)
+    device, offload = _place(memory, with_working(model.largest) if model.largest else 0, devices)
     return ModelRow(
         name=model.name,
         kind=model.kind,
         licence=model.licence,
         size=model.size,
-        memory=memory,
+        memory=0 if model.remote else memory,
         installed=False,
         accepted=not model.must_accept,
-        ready=model.ready,
-        device=device.kind if device else "",
-        about=model.about if model.ready else f"{model.about}; needs {model.needs}",
+        device="remote" if model.remote else device,
+        offload=offload,
+        about=f"{model.about}; needs {model.needs}" if model.needs else model.about,
     )
+
+
+def _place(memory: int, largest: int, devices: Sequence[Device]) -> tuple[str, bool]:
+    """The kind of device that a model runs on, empty for none, and whether its parts have to take turns there."""
+    accelerators = [device for device in devices if device.kind != CPU]
+    whole = fits(memory, accelerators if largest else devices)
+    turns = None if whole else fits_in_parts(memory, largest, devices)
+    # In parts, a model is far quicker on an accelerator than whole on the processor, whose numbers are twice as wide.
+    found = whole or turns or (fits(2 * memory, devices) if largest else None)
+    return (found.kind, found is turns) if found else ("", False)

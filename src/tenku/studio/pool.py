@@ -3,29 +3,31 @@
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from tenku.accel.devices import processor
-from tenku.base.errors import ModelError
+from tenku.base.errors import JobError, ModelError
 from tenku.studio.model import InstalledModel
+from tenku.studio.outofmemory import is_out_of_memory
 from tenku.studio.ports import Engine, Load
-from tenku.studio.warm import Never, Wait, Warm, make_room
+from tenku.studio.warm import MAIN, Bytes, Evict, Never, Wait, Warm, make_room
 
 PATIENCE_S = 600.0
 """How long a request waits for others to free the memory that it needs."""
 
 
-def usual_budget() -> int:
-    """Bytes for models where nobody said how many: half of the machine's memory; games and the system need the rest."""
-    return processor().memory // 2
+def weights_alone(model: InstalledModel) -> Bytes:
+    """What a model is counted with where nobody knows better: its weights, in main memory."""
+    return {MAIN: model.size}
 
 
 @dataclass
 class _Held:
     model: InstalledModel
     engine: Engine
+    where: Bytes
     used: float
-    users: int = 0
+    by: list[int] = field(default_factory=list)
+    """The threads that work with it."""
 
 
 class Pool:
@@ -33,13 +35,22 @@ class Pool:
 
     Args:
         load: loads weights; blocks for seconds.
-        budget: bytes of weights that are in memory at most.
+        budget: bytes that models take of a device at most; a number is for main memory.
+        need: bytes that a model takes while it works, by device.
         clock: seconds that only rise.
     """
 
-    def __init__(self, load: Load, *, budget: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        load: Load,
+        *,
+        budget: Callable[[str], int] | int,
+        clock: Callable[[], float],
+        need: Callable[[InstalledModel], Bytes] = weights_alone,
+    ) -> None:
         self._load = load
         self._budget = budget
+        self._need = need
         self._clock = clock
         self._held: dict[str, _Held] = {}
         self._changed = threading.Condition()
@@ -50,14 +61,15 @@ class Pool:
         """An engine with this model; it stays in memory at least until the block ends.
 
         Raises:
-            ModelError: the weights cannot be loaded, are too large for this machine, or there was no room in time.
+            ModelError: the weights cannot be loaded, or are too large for this machine.
+            JobError: `again`, there was no room in time.
         """
         held = self._enter(model)
         try:
             yield held.engine
         finally:
             with self._changed:
-                held.users -= 1
+                held.by.remove(threading.get_ident())
                 held.used = self._clock()
                 self._changed.notify_all()
 
@@ -66,12 +78,17 @@ class Pool:
         with self._changed:
             return self._warm()
 
-    def close(self) -> None:
-        """Free every model that nobody uses."""
+    def free_idle(self) -> bool:
+        """Free every model that nobody uses; whether there was any."""
         with self._loading, self._changed:
-            leaving = [self._held.pop(name) for name, held in list(self._held.items()) if not held.users]
+            leaving = self._take_idle()
         for held in leaving:
             held.engine.close()
+        return bool(leaving)
+
+    def close(self) -> None:
+        """Free what can be freed: the process is about to end."""
+        self.free_idle()
 
     def _enter(self, model: InstalledModel) -> _Held:
         held = self._find(model)
@@ -82,8 +99,9 @@ class Pool:
             held = self._find(model)
             if held is not None:
                 return held
-            self._make_room(model)
-            loaded = _Held(model, self._load(model), self._clock(), users=1)
+            need = self._need(model)
+            self._make_room(model, need)
+            loaded = _Held(model, self._loaded(model), need, self._clock(), [threading.get_ident()])
             with self._changed:
                 self._held[model.name] = loaded
             return loaded
@@ -93,41 +111,72 @@ class Pool:
             held = self._held.get(model.name)
             if held is None or held.model != model:
                 return None
-            held.users += 1
+            held.by.append(threading.get_ident())
             held.used = self._clock()
             return held
 
-    def _make_room(self, model: InstalledModel) -> None:
+    def _loaded(self, model: InstalledModel) -> Engine:
+        try:
+            return self._load(model)
+        except Exception as error:
+            # What a model takes is a guess; that memory ran out is known.
+            if not is_out_of_memory(error):
+                raise
+        with self._changed:
+            leaving = self._take_idle()
+        for held in leaving:
+            held.engine.close()
+        return self._load(model)
+
+    def _take_idle(self) -> list[_Held]:
+        return [self._held.pop(name) for name, held in list(self._held.items()) if not held.by]
+
+    def _make_room(self, model: InstalledModel, need: Bytes) -> None:
         with self._changed:
             # Deciding and taking out happen under one lock: nobody begins to use a model that is about to go.
-            if not self._changed.wait_for(lambda: self._leaving(model) is not None, timeout=PATIENCE_S):
-                raise ModelError(
+            if not self._changed.wait_for(lambda: self._leaving(model, need) is not None, timeout=PATIENCE_S):
+                raise JobError(
                     f"There was no memory for {model.name} in {PATIENCE_S:.0f} s: other models are at work.",
                     hint="Try again later, or let models take more memory.",
+                    again=True,
                 )
-            leaving = [self._held.pop(name) for name in self._leaving(model) or ()]
+            leaving = [self._held.pop(name) for name in self._leaving(model, need) or ()]
         for held in leaving:
             held.engine.close()
 
-    def _leaving(self, model: InstalledModel) -> list[str] | None:
+    def _leaving(self, model: InstalledModel, need: Bytes) -> list[str] | None:
         """Who goes for this model; None: those at work have to end first. Raises ModelError."""
         # Weights of the same name that were replaced on the disk: whoever works with the old ones ends first.
         old = self._held.get(model.name)
-        if old is not None and old.users:
+        if old is not None and old.by:
             return None
         others = [each for each in self._warm() if each.name != model.name]
-        plan = make_room(others, need=model.size, budget=self._budget)
+        budget = {device: self._most(device) for device in need}
+        plan = make_room(others, need=need, budget=budget)
         if isinstance(plan, Never):
+            where = "" if plan.device == MAIN else f" of {plan.device}"
             raise ModelError(
-                f"{model.name} needs {_gigabytes(model.size)} of memory, and models may take "
-                f"{_gigabytes(self._budget)} here.",
+                f"{model.name} needs {_gigabytes(need[plan.device])} of memory, and models may take "
+                f"{_gigabytes(budget[plan.device])}{where} here.",
                 hint="Take a smaller model, or let models take more memory.",
             )
+        if isinstance(plan, Wait) and self._waits_for_itself():
+            # A job that needs a second model would wait for its own first one. It goes over the budget instead.
+            plan = Evict(tuple(each.name for each in others if not each.users))
         return None if isinstance(plan, Wait) else [*plan.names, *([model.name] if old else [])]
+
+    def _waits_for_itself(self) -> bool:
+        return any(threading.get_ident() in held.by for held in self._held.values())
+
+    def _most(self, device: str) -> int:
+        if isinstance(self._budget, int):
+            return self._budget
+        return self._budget(device)
 
     def _warm(self) -> list[Warm]:
         return [
-            Warm(name=name, size=held.model.size, used=held.used, users=held.users) for name, held in self._held.items()
+            Warm(name=name, size=sum(held.where.values()), used=held.used, users=len(held.by), where=held.where)
+            for name, held in self._held.items()
         ]
 
 

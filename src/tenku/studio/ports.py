@@ -1,10 +1,11 @@
 """The small interfaces of studio to the outside: engines, and where jobs come from."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from tenku.studio.model import InstalledModel, Job, JobId, JobSpec, Output, Progress, Usage
+from tenku.studio.model import InstalledModel, Job, JobId, JobSpec, Json, Output, Progress, StoredOutput, Usage
 
 
 @dataclass(frozen=True)
@@ -21,16 +22,30 @@ class Made:
     """What an engine made of one job."""
 
     outputs: Sequence[Output]
+    """The main one first."""
     usage: Usage
+    facts: Mapping[str, Json] = field(default_factory=dict)
+    """What the provenance is to say besides the request, like `{"sound": "made beside the picture"}`."""
+
+
+class Desk(Protocol):
+    """What an engine may ask for while it works."""
+
+    def input(self, name: str) -> bytes:
+        """The bytes of a file that came with the job, named as `Inputs.put` did. Raises JobError: it is not there."""
+
+    def use(self, model: str) -> AbstractContextManager["Engine"]:
+        """Another installed model, kept in memory until the block ends. Raises ModelError."""
 
 
 class Engine(Protocol):
     """Runs jobs on one loaded model. Blocks: it lives in the worker's process, one job at a time."""
 
-    def run(self, spec: JobSpec, *, report: Callable[[Step], None], stop: Callable[[], bool]) -> Made:
+    def run(self, spec: JobSpec, *, desk: Desk, report: Callable[[Step], None], stop: Callable[[], bool]) -> Made:
         """Do one job.
 
         Args:
+            desk: where files that came with the job, and other models, are to be had.
             report: told at every step.
             stop: asked at every step; True: end now by raising CancelledJob.
 
@@ -61,11 +76,20 @@ Load = Callable[[InstalledModel], Engine]
 """Loads weights; the registry has one for each engine's name. Raises ModelError."""
 
 
+Known = Callable[[JobId], Sequence[StoredOutput] | None]
+"""Gives a job that is just being accepted its outputs, on the disk; None: it has to be done after all."""
+
+
 class JobQueue(Protocol):
     """Where jobs are written down. Every call is one transaction; blocks for milliseconds."""
 
-    def submit(self, specs: Sequence[JobSpec]) -> list[Job]:
-        """Accept jobs: all of them or none. From then on nothing loses them."""
+    def submit(self, specs: Sequence[JobSpec], *, known: Sequence[Known | None] = ()) -> list[Job]:
+        """Accept jobs: all of them or none. From then on nothing loses them.
+
+        Args:
+            known: for each job what gives it a result that is there already: it is done at once. None: it has to be
+                done. Fewer than there are jobs: so have the others.
+        """
 
     def get(self, id: JobId) -> Job:
         """Raises UnknownJob."""
@@ -85,6 +109,9 @@ class JobQueue(Protocol):
     def beat(self, id: JobId, worker: str, progress: Progress, *, lease_s: float) -> bool:
         """Hold on to a job, and say how far it is; False: stop, it was cancelled or is somebody else's."""
 
+    def wanted(self, id: JobId, worker: str) -> bool:
+        """Whether to go on with a job, without a word about it: False: it was cancelled or is somebody else's."""
+
     def finish(self, id: JobId, worker: str, made: "Finished") -> bool:
         """A job ended; False: it was somebody else's by now, and nothing was written."""
 
@@ -99,6 +126,8 @@ class Finished:
     outputs: Sequence[Any] = ()
     """StoredOutput."""
     usage: Usage | None = None
+    progress: Progress | None = None
+    """How far it came; None: as it said last."""
     error: str = ""
     again: bool = False
     """It failed, and trying again may help."""

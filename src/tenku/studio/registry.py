@@ -27,6 +27,13 @@ class Row:
 ENGINES: Mapping[str, Row] = {
     "llama": Row("tenku.studio.engines.llama", "xllamacpp", (Kind.TEXT,)),
     "remote": Row("tenku.studio.engines.remote", "", (Kind.TEXT,)),
+    "qwenimage": Row("tenku.studio.engines.qwenimage", "diffusers", (Kind.IMAGE,)),
+    "wan": Row("tenku.studio.engines.wan", "diffusers", (Kind.VIDEO,)),
+    "ltx2": Row("tenku.studio.engines.ltx2", "diffusers", (Kind.VIDEO,)),
+    "dashscope": Row("tenku.studio.engines.dashscope", "", (Kind.VIDEO,)),
+    "audio": Row("tenku.studio.engines.audio", "diffusers", (Kind.SOUND,)),
+    "kokoro": Row("tenku.studio.engines.kokoro", "hibari-tts", (Kind.SPEECH,)),
+    "remote-speech": Row("tenku.studio.engines.remotespeech", "", (Kind.SPEECH,)),
 }
 
 

@@ -3,6 +3,7 @@
 ROOT/JOB/NAME                   an output
 ROOT/JOB/NAME.provenance.json   what made it, from what, under which licence
 ROOT/keys/KEY                   the job that has the result of this key
+ROOT/previews/JOB               what a running job shows of itself
 ROOT/.new-…                     being written; nobody reads it
 """
 
@@ -11,8 +12,9 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -20,9 +22,11 @@ from typing import Any
 
 from tenku.base.errors import JobError
 from tenku.studio.model import JobId, Json, Output, StoredOutput
+from tenku.studio.previews import Previews
 
 PROVENANCE = ".provenance.json"
 KEYS = "keys"
+PREVIEWS = "previews"
 NEW = ".new-"
 OLD_S = 86400.0
 """After so long what was never finished is left over from a process that was killed."""
@@ -33,6 +37,11 @@ class Results:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self.previews = Previews(root / PREVIEWS)
+
+    def preview(self, job: JobId) -> bytes | None:
+        """What a running job shows: a PNG, or the text so far in UTF-8; None: nothing, or it is not at work."""
+        return self.previews.find(job)
 
     def path(self, job: JobId, name: str) -> Path:
         """Where an output lies. Raises JobError: such a name cannot be."""
@@ -48,6 +57,9 @@ class Results:
     ) -> list[StoredOutput]:
         """Write a job's outputs: all of them are there afterwards, or none.
 
+        Args:
+            key: under which other jobs find them; empty: under none.
+
         Raises:
             JobError: an output that cannot be used, or the disk does not take it.
         """
@@ -59,7 +71,8 @@ class Results:
                     _write(new / (each.name + PROVENANCE), _sidecar(each, key, provenance))
                 _sync(new)
                 self._publish(new, job)
-            self._point(key, job, stored)
+            if key:
+                self._point(key, job, stored)
         except OSError as error:
             raise _disk_error(error, self._root) from error
         return stored
@@ -70,20 +83,29 @@ class Results:
         if known is None:
             return None
         other, stored = known
+        return stored if self.give(other, stored, job=job) else None
+
+    def give(self, other: JobId, stored: Sequence[StoredOutput], *, job: JobId) -> bool:
+        """Give a job the outputs of another one, on the disk when this returns; False: they are gone, or no room."""
         try:
             if other != job:
                 self._share(other, job, stored)
         except OSError:
-            return None
-        return stored
+            return False
+        return True
 
     def known(self, key: str) -> tuple[JobId, list[StoredOutput]] | None:
         """The job that has the result of a key, and its outputs, all of them whole; None: there is none."""
+        if not key:
+            return None
         try:
             entry = json.loads((self._root / KEYS / key).read_text(encoding="utf-8"))
             job = JobId(entry["job"])
             stored = [StoredOutput(**each) for each in entry["outputs"]]
-            return (job, stored) if all(_is_whole(self.path(job, each.name), each) for each in stored) else None
+            whole = all(_is_whole(self.path(job, each.name), each) for each in stored)
+            if whole:
+                os.utime(self._folder(job))  # used again: it is not pruned as old
+            return (job, stored) if whole else None
         except (OSError, ValueError, KeyError, TypeError, JobError):
             # A cache that cannot be read is no cache: the job is done again, and writes it anew.
             return None
@@ -94,9 +116,40 @@ class Results:
             with suppress(OSError):
                 if now - folder.stat().st_mtime > OLD_S:
                     shutil.rmtree(folder)
+        self.previews.sweep(before=now - OLD_S)
+
+    def prune(self, *, before: float, keep: Collection[str], dry: bool = False) -> tuple[int, int]:
+        """Delete the outputs of jobs that nobody used since `before`, seconds since 1970, except those of `keep`.
+
+        How many jobs' they were, and the bytes that this frees; `dry`: would free.
+        """
+        old = [each for each in self._root.glob("*") if self._is_old(each, before) and each.name not in keep]
+        size = sum(_freed(folder) for folder in old)
+        if not dry:
+            for folder in old:
+                shutil.rmtree(folder, ignore_errors=True)
+            self._forget_keys()
+            self.previews.sweep(before=before)
+        return len(old), size
+
+    def _is_old(self, folder: Path, before: float) -> bool:
+        try:
+            about = folder.stat()
+        except OSError:
+            return False
+        # A job's folder and nothing else: its name is an id.
+        named = folder.name.isalnum() and folder.name not in (KEYS, PREVIEWS)
+        return named and stat.S_ISDIR(about.st_mode) and about.st_mtime < before
+
+    def _forget_keys(self) -> None:
+        """Results that are gone are not looked for any more."""
+        for key in (self._root / KEYS).glob("*"):
+            with suppress(OSError, ValueError, KeyError, TypeError, JobError):
+                if not self._folder(JobId(json.loads(key.read_text(encoding="utf-8"))["job"])).exists():
+                    key.unlink()
 
     def _folder(self, job: JobId) -> Path:
-        if not job.isalnum() or job == KEYS:
+        if not job.isalnum() or job in (KEYS, PREVIEWS):
             raise JobError(f"{job!r} is no id of a job.")
         return self._root / job
 
@@ -179,6 +232,19 @@ def _sidecar(stored: StoredOutput, key: str, provenance: Mapping[str, Json]) -> 
 def _is_whole(path: Path, stored: StoredOutput) -> bool:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest() == stored.sha256
+
+
+def _freed(folder: Path) -> int:
+    """Bytes that go with a folder: not those of files that another job has as well."""
+    sizes = [about.st_size for about in map(_about, folder.glob("*")) if about is not None and about.st_nlink == 1]
+    return sum(sizes)
+
+
+def _about(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:
+        return None
 
 
 def _write(path: Path, data: bytes) -> None:

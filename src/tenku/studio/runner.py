@@ -2,20 +2,31 @@
 
 import threading
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
-from types import TracebackType
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from tenku.base.errors import CancelledJob, JobError, ModelError, StudioError, TenkuError
-from tenku.studio.model import InstalledModel, Job, JobSpec, Json, Kind, Progress, StoredOutput, Usage
+from tenku.base.errors import CancelledJob, JobError, TenkuError
+from tenku.studio.heart import USUAL, Heart, Rhythm
+from tenku.studio.model import InstalledModel, Job, JobSpec, Json, Output, StoredOutput, Usage
+from tenku.studio.outofmemory import is_out_of_memory
 from tenku.studio.pool import Pool
-from tenku.studio.ports import Finished, JobQueue, Step
-from tenku.studio.resultkey import Maker, result_key
+from tenku.studio.ports import Desk, Finished, JobQueue, Made
+from tenku.studio.requests import check_licence, check_model
+from tenku.studio.resultkey import Ingredient, Maker, accelerated, result_key
 from tenku.studio.results import Results
+from tenku.studio.turnstile import NOBODY_PLAYS, PlayersFirst, Turnstile, manner
 
-BEAT_S = 1.0
-"""How often a worker holds on to its job; a cancel is seen within one beat and one step."""
+
+def _no_others(_: JobSpec, __: InstalledModel) -> Sequence[Ingredient]:
+    return ()
+
+
+def _as_it_is(spec: JobSpec) -> JobSpec:
+    return spec
+
+
+def _unsigned(output: Output, _: Mapping[str, Json]) -> Output:
+    return output
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,13 +35,22 @@ class Parts:
 
     queue: JobQueue
     pool: Pool
+    desk: Desk
     results: Results
     find: Callable[[str], InstalledModel]
     """An installed model by its name. Raises ModelError."""
     maker: Callable[[InstalledModel], Maker]
     """What, besides the request, a result of this model depends on."""
+    others: Callable[[JobSpec, InstalledModel], Sequence[Ingredient]] = _no_others
+    """What else the job asks for: other models, LoRAs. Raises ModelError, JobError."""
+    complete: Callable[[JobSpec], JobSpec] = _as_it_is
+    """Names the models that a job leaves to us, like the only one for sound. Raises JobError, ModelError."""
+    sign: Callable[[Output, Mapping[str, Json]], Output] = _unsigned
+    """Writes into a file where it comes from. Raises StudioError."""
     now: Callable[[], float]
     """Seconds since 1970."""
+    turnstile: Turnstile = NOBODY_PLAYS
+    players_first: PlayersFirst = PlayersFirst.PAUSE
 
 
 class Runner:
@@ -42,14 +62,19 @@ class Runner:
         stopping: set when this worker is asked to end: its job goes back to the queue.
     """
 
-    def __init__(self, parts: Parts, *, worker: str, lease_s: float, stopping: threading.Event) -> None:
+    def __init__(
+        self, parts: Parts, *, worker: str, lease_s: float, stopping: threading.Event, rhythm: Rhythm = USUAL
+    ) -> None:
         self._parts = parts
         self._worker = worker
         self._lease_s = lease_s
         self._stopping = stopping
+        self._rhythm = rhythm
 
     def run_next(self) -> bool:
-        """Do the job whose turn it is; False: nothing is queued."""
+        """Do the job whose turn it is; False: nothing is queued, or somebody plays."""
+        if self._players_play():
+            return False
         job = self._parts.queue.claim(self._worker, lease_s=self._lease_s)
         if job is None:
             return False
@@ -58,15 +83,34 @@ class Runner:
 
     def run(self, job: Job) -> None:
         """Do one job, and say how it ended."""
-        with _Heart(self._parts.queue, job, self._worker, self._lease_s, self._stopping) as heart:
+        parts = self._parts
+        heart = Heart(
+            job,
+            queue=parts.queue,
+            previews=parts.results.previews,
+            turnstile=parts.turnstile,
+            worker=self._worker,
+            lease_s=self._lease_s,
+            stopping=self._stopping,
+            rhythm=self._rhythm,
+        )
+        with heart:
             finished = self._finished(job, heart)
         if finished is None:
-            self._parts.queue.give_back(job.id, self._worker)
+            parts.queue.give_back(job.id, self._worker)
         else:
-            self._parts.queue.finish(job.id, self._worker, finished)
+            parts.queue.finish(job.id, self._worker, replace(finished, progress=heart.progress))
 
-    def _finished(self, job: Job, heart: "_Heart") -> Finished | None:
-        """How it ended; None: this worker ends before the job does."""
+    def _players_play(self) -> bool:
+        parts = self._parts
+        if parts.players_first is PlayersFirst.IGNORE or not parts.turnstile.wanted():
+            return False
+        if parts.players_first is PlayersFirst.FREE:
+            parts.pool.free_idle()
+        return True
+
+    def _finished(self, job: Job, heart: Heart) -> Finished | None:
+        """How it ended; None: it goes back to the queue, as this worker ends or somebody plays."""
         try:
             return self._make(job, heart)
         except CancelledJob:
@@ -79,36 +123,79 @@ class Runner:
             traceback.print_exc()
             return Finished(error=f"The engine failed with {type(error).__name__}: {error}".strip())
 
-    def _make(self, job: Job, heart: "_Heart") -> Finished:
-        parts, spec, began = self._parts, job.spec, self._parts.now()
-        model = _fit(parts.find(spec.model), spec)
-        maker = parts.maker(model)
-        key = result_key(spec, model, maker)
+    def _make(self, job: Job, heart: Heart) -> Finished:
+        parts = self._parts
+        model = parts.find(job.spec.model)
+        check_model(job.spec, model)
+        spec = parts.complete(job.spec)
+        heart.manner = manner(parts.players_first, spec, model)
+        maker = accelerated(parts.maker(model), spec)
+        others = parts.others(spec, model)
+        for other in others:
+            if other.model is not None:
+                check_licence(other.model)
+        key = result_key(spec, model, maker, others=others)
         known = parts.results.find(key, job=job.id)
         if known is not None:
-            return Finished(outputs=known, usage=Usage(seconds=parts.now() - began))
-        with parts.pool.use(model) as engine:
-            made = engine.run(spec, report=heart.report, stop=heart.stop)
-        if heart.stop():
+            # No second of the device: also a few milliseconds would tell estimates that such jobs take no time.
+            return Finished(outputs=known, usage=Usage(seconds=0.0))
+        made = self._run(spec, model, heart)
+        if heart.lost:
             raise CancelledJob(f"The job {job.id} was ended.")
-        provenance = describe(spec, model, maker, made_at=parts.now())
-        outputs: list[StoredOutput] = parts.results.write(job.id, made.outputs, key=key, provenance=provenance)
-        return Finished(outputs=outputs, usage=made.usage)
+        provenance = describe(spec, model, maker, made_at=parts.now(), facts=made.facts, others=others)
+        signed = [parts.sign(each, provenance) for each in made.outputs]
+        outputs: list[StoredOutput] = parts.results.write(job.id, signed, key=key, provenance=provenance)
+        # An engine's clock went on while it waited for players.
+        usage = replace(made.usage, seconds=max(0.0, made.usage.seconds - heart.held_s))
+        return Finished(outputs=outputs, usage=usage)
+
+    def _run(self, spec: JobSpec, model: InstalledModel, heart: Heart) -> Made:
+        """Have the engine do it; where memory runs out, once more with no other model in it."""
+        try:
+            return self._run_once(spec, model, heart)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        # Not in the handler: while an error is being handled, it holds on to what the engine had in memory.
+        self._parts.pool.free_idle()
+        try:
+            return self._run_once(spec, model, heart)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            raise JobError(
+                f"Memory ran out while {model.name} worked, also with no other model loaded.",
+                hint=getattr(error, "hint", "") or "Ask for something smaller or shorter, or take a smaller model.",
+            ) from error
+
+    def _run_once(self, spec: JobSpec, model: InstalledModel, heart: Heart) -> Made:
+        with self._parts.pool.use(model) as engine:
+            return engine.run(spec, desk=self._parts.desk, report=heart.report, stop=heart.stop)
 
 
-def describe(spec: JobSpec, model: InstalledModel, maker: Maker, *, made_at: float) -> dict[str, Json]:
+def describe(
+    spec: JobSpec,
+    model: InstalledModel,
+    maker: Maker,
+    *,
+    made_at: float,
+    facts: Mapping[str, Json],
+    others: Sequence[Ingredient] = (),
+) -> dict[str, Json]:
     """What stands beside an output: what made it, from what, under which licence. `made_at`: seconds since 1970."""
     return {
         "made_by": "tenku",
         "generated": True,
         "kind": spec.kind.value,
-        "model": {"name": model.name, "hash": model.hash, "licence": model.licence},
+        "model": _about(model),
         "engine": {
             "name": maker.engine,
             "version": maker.version,
             "device": maker.device,
             "acceleration": maker.acceleration,
         },
+        **({"others": {each.role: _ingredient(each) for each in others}} if others else {}),
+        **({"facts": dict(facts)} if facts else {}),
         "prompt": spec.prompt,
         "parameters": spec.parameters,
         "seed": spec.seed,
@@ -117,55 +204,9 @@ def describe(spec: JobSpec, model: InstalledModel, maker: Maker, *, made_at: flo
     }
 
 
-def _fit(model: InstalledModel, spec: JobSpec) -> InstalledModel:
-    """The model, where it may do this job."""
-    if spec.kind is not Kind.TEXT:
-        raise JobError(f"Jobs of the kind {spec.kind.value} cannot be done yet.", hint="Text can.")
-    if model.kind is not spec.kind:
-        raise JobError(f"{model.name} makes {model.kind.value}, not {spec.kind.value}.", hint="See `tenku models`.")
-    if not model.accepted:
-        raise ModelError(
-            f"The licence of {model.name}, {model.licence}, has not been accepted on this machine.",
-            hint="Read it, then add the model again and accept it.",
-        )
-    return model
+def _about(model: InstalledModel) -> dict[str, Json]:
+    return {"name": model.name, "hash": model.hash, "licence": model.licence}
 
 
-class _Heart:
-    """Beats for one job in a thread of its own: loading weights takes longer than a lease."""
-
-    def __init__(self, queue: JobQueue, job: Job, worker: str, lease_s: float, stopping: threading.Event) -> None:
-        self._queue = queue
-        self._job = job
-        self._worker = worker
-        self._lease_s = lease_s
-        self._stopping = stopping
-        self._progress = Progress(0, 0)
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="heart", daemon=True)
-        self.lost = False
-        """The job was cancelled, or is somebody else's."""
-
-    def __enter__(self) -> "_Heart":
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def report(self, step: Step) -> None:
-        """An engine did a step."""
-        self._progress = step.progress
-
-    def stop(self) -> bool:
-        """Whether the job is to end at this step."""
-        return self.lost or self._stopping.is_set()
-
-    def _beat(self) -> None:
-        while not self.lost and not self._over.wait(BEAT_S):
-            # A database that does not answer for a moment is no reason to end; if it lasts, the lease runs out.
-            with suppress(StudioError):
-                self.lost = not self._queue.beat(self._job.id, self._worker, self._progress, lease_s=self._lease_s)
+def _ingredient(each: Ingredient) -> dict[str, Json]:
+    return _about(each.model) if each.model is not None else {"hash": each.weights}

@@ -6,7 +6,11 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from tenku.accel.claim import claim_path
+from tenku.base.errors import MachineError
 from tenku.studio.restarts import Deaths
+from tenku.studio.settings import StudioSettings
+from tenku.unit.runfolder import run_base
 from tenku.unit.tail import Tail
 
 BLOCK = 65536
@@ -120,3 +124,13 @@ def explain(code: int, lines: Sequence[str]) -> str:
 def worker_command(*arguments: str) -> list[str]:
     """The command of a worker with these arguments."""
     return [sys.executable, "-m", "tenku.control.worker", *arguments]
+
+
+def studio_arguments(studio: StudioSettings, *, environment: Mapping[str, str]) -> list[str]:
+    """What a worker is told of the settings. `environment` says where games of this user say that they are played."""
+    told = ["--folder", str(studio.folder), "--memory", str(studio.memory), "--threads", str(studio.threads)]
+    told += ["--players-first", studio.players_first.value, "--keep-days", str(studio.keep_days)]
+    # Where there is no folder for it, no game can be played either.
+    with contextlib.suppress(MachineError):
+        told += ["--players", str(claim_path(run_base(environment)))]
+    return told

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from collections.abc import Callable
 
 from tenku.base.errors import StudioError
@@ -13,6 +14,8 @@ LOOK_S = 0.25
 """How often an idle worker looks for jobs that nobody woke it for: those of another process's database."""
 AWAY_S = 2.0
 """The pause where the database does not answer."""
+TIDY_S = 6 * 3600.0
+"""How often an idle worker deletes what is old."""
 
 
 class Worker:
@@ -21,11 +24,21 @@ class Worker:
     Args:
         stopping: set when it is to end; the runner has the same one.
         wake: set when there may be a job.
+        tidy: deletes what is old.
     """
 
     def __init__(
-        self, runner: Runner, chats: Chats, pool: Pool, *, stopping: threading.Event, wake: threading.Event
+        self,
+        runner: Runner,
+        chats: Chats,
+        pool: Pool,
+        *,
+        stopping: threading.Event,
+        wake: threading.Event,
+        tidy: Callable[[], None] = lambda: None,
     ) -> None:
+        self._tidy = tidy
+        self._tidied: float | None = None
         self._runner = runner
         self._chats = chats
         self._pool = pool
@@ -53,7 +66,15 @@ class Worker:
         while not self._stopping.is_set():
             self._wake.clear()
             if not self._try(self._runner.run_next):
+                self._try(self._tidy_up)
                 self._wake.wait(LOOK_S)
+
+    def _tidy_up(self) -> bool:
+        now = time.monotonic()
+        if self._tidied is None or now - self._tidied > TIDY_S:
+            self._tidied = now
+            self._tidy()
+        return False
 
     def _try(self, step: Callable[[], bool]) -> bool:
         try:

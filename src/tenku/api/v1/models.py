@@ -7,11 +7,11 @@ from pydantic import BaseModel
 
 from tenku.api.problem import Refused, answers
 from tenku.api.studioparts import StudioParts
-from tenku.studio.model import InstalledModel, Kind
+from tenku.studio.model import InstalledModel
 
 
 class OpenAIModel(BaseModel):
-    """A model that chats."""
+    """An installed model; what it makes is known under /api/models."""
 
     id: str
     object: Literal["model"] = "model"
@@ -20,7 +20,7 @@ class OpenAIModel(BaseModel):
 
 
 class OpenAIModels(BaseModel):
-    """The models that chat."""
+    """The installed models."""
 
     object: Literal["list"] = "list"
     data: list[OpenAIModel]
@@ -31,9 +31,9 @@ def openai_models_router(parts: StudioParts) -> APIRouter:
     router = APIRouter(prefix="/v1/models", tags=["OpenAI"])
 
     def known() -> dict[str, InstalledModel]:
-        return {model.name: model for model in parts.models() if model.kind is Kind.TEXT}
+        return {model.name: model for model in parts.models()}
 
-    @router.get("", summary="List the models that chat", responses=answers(401, openai=True))
+    @router.get("", summary="List the models", responses=answers(401, openai=True))
     def list_models() -> OpenAIModels:
         return OpenAIModels(data=[OpenAIModel(id=name) for name in sorted(known())])
 

@@ -32,12 +32,13 @@ def spec_text(spec: JobSpec) -> str:
         raise JobError(f"The parameters of a job for {spec.model} are not plain JSON: {error}.") from error
 
 
-def check_budget(team: str, *, used_s: float, budget_s: float | None, days: int) -> None:
-    """Raises JobError: the team has used up what it may use."""
-    if budget_s is not None and used_s >= budget_s:
+def check_budget(team: str, *, used_s: float, budget_s: float, days: int, own: bool) -> None:
+    """Raises JobError: the team has used up what it may use. `own`: it has a budget of its own."""
+    if used_s >= budget_s:
+        how = f"`tenku teams budget {team} SECONDS`" if own else "control.budget_s"
         raise JobError(
             f"The team {team} used {used_s:.0f} of its {budget_s:.0f} device-seconds in the last {days} days.",
-            hint="Wait until older jobs drop out of the window, or raise control.budget_s.",
+            hint=f"Wait until older jobs drop out of the window, or raise {how}.",
         )
 
 

@@ -5,11 +5,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from tenku.control.jobs.fate import Fate, after_deadline, after_lease
-from tenku.control.jobs.ledger import charge, shares
-from tenku.control.jobs.rows import Row, device_seconds, sentence, spec_of
+from tenku.control.jobs.ledger import Attempt, charge, shares
+from tenku.control.jobs.rows import Row, device_seconds, progress_text, sentence, spec_of
 from tenku.control.jobs.tables import JOBS, QUEUED, RUNNING
 from tenku.control.jobs.turns import team_order
-from tenku.studio.model import State
+from tenku.studio.model import Progress, State
 
 AT_ONCE = 100
 """Jobs that one transaction looks after: others need not wait for long."""
@@ -30,7 +30,7 @@ def next_row(connection: sa.Connection, *, now: float) -> Row | None:
 def lease(connection: sa.Connection, row: Row, worker: str, *, now: float, until: float) -> dict[str, Any]:
     """Give the job to the worker; the row as it is then."""
     held = {"state": State.RUNNING.value, "worker": worker, "started": now, "beat": now, "leased_until": until}
-    changes = held | {"attempts": row["attempts"] + 1}
+    changes = held | {"attempts": row["attempts"] + 1, "progress": progress_text(Progress(0, 0))}
     connection.execute(sa.update(JOBS).where(JOBS.c.number == row["number"]).values(changes))
     return {**row, **changes}
 
@@ -50,7 +50,7 @@ def settle(connection: sa.Connection, row: Row, fate: Fate, *, now: float, **mor
 
 def left_behind(now: float) -> sa.ColumnElement[bool]:
     """Jobs whose lease ran out, and jobs that waited beyond their deadline."""
-    return sa.or_(_lost(now), _late(now))
+    return sa.or_(_lost(now), is_late(now))
 
 
 def recover(connection: sa.Connection, *, now: float) -> int:
@@ -60,11 +60,10 @@ def recover(connection: sa.Connection, *, now: float) -> int:
         fate = after_lease(worker=row["worker"], attempts=row["attempts"], cancel=row["cancel"])
         settle(connection, row, fate, now=now)
     # Until the worker was heard of last: after that it may have been dead.
-    charge(connection, [(row, device_seconds(row, None, until=row["beat"]), False) for row in lost], now=now)
-    late = _locked(connection, _late(now))
+    charge(connection, [Attempt(row, device_seconds(row, None, until=row["beat"])) for row in lost], now=now)
+    late = _locked(connection, is_late(now))
     for row in late:
-        limit = spec_of(row).deadline_s or 0.0
-        settle(connection, row, after_deadline(deadline_s=limit, error=row["error"]), now=now)
+        settle(connection, row, _after_deadline(row), now=now)
     return len(lost) + len(late)
 
 
@@ -72,8 +71,22 @@ def _lost(now: float) -> sa.ColumnElement[bool]:
     return RUNNING & (JOBS.c.leased_until < now)
 
 
-def _late(now: float) -> sa.ColumnElement[bool]:
-    return QUEUED & (JOBS.c.deadline < now)
+def is_late(now: float) -> sa.ColumnElement[bool]:
+    """Jobs that waited beyond their deadline, whether that was written down or not."""
+    return QUEUED & JOBS.c.deadline.is_not(None) & (JOBS.c.deadline < now)
+
+
+def as_of(row: Row, *, now: float) -> Row:
+    """The row as it is now: a job that waited beyond its deadline has failed, also before a worker writes that down."""
+    late = row["state"] == State.QUEUED.value and row["deadline"] is not None and row["deadline"] < now
+    if not late:
+        return row
+    fate = _after_deadline(row)
+    return {**row, "state": fate.state.value, "error": fate.error, "ended": row["deadline"]}
+
+
+def _after_deadline(row: Row) -> Fate:
+    return after_deadline(deadline_s=spec_of(row).deadline_s or 0.0, error=row["error"])
 
 
 def _locked(connection: sa.Connection, wanted: sa.ColumnElement[bool]) -> list[Row]:

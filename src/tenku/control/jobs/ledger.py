@@ -1,7 +1,7 @@
 """What teams and models used: rows of device-seconds, and each team's share."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -9,9 +9,34 @@ from sqlalchemy.dialects import postgresql, sqlite
 from tenku.control.jobs.rows import Row, spec_of
 from tenku.control.jobs.tables import JOBS, LEDGER, RUNNING, TEAMS
 from tenku.control.jobs.turns import Share, charged
-from tenku.control.jobs.work import work_units
+from tenku.control.jobs.work import work_size, work_units
 
 BUDGET_DAYS = 30
+
+
+class Past(NamedTuple):
+    """What a job took that was done."""
+
+    units: float
+    """Of work, as `work_units` reckons them."""
+    seconds: float
+    size: float = 0.0
+    """As `work_size` reckons it."""
+    memory: float = 0.0
+    """Bytes at most; 0: not measured."""
+
+
+class Attempt(NamedTuple):
+    """One that ended."""
+
+    row: Row
+    """The job's."""
+    seconds: float
+    """Of the device."""
+    done: bool = False
+    """Whether the job was done with it."""
+    memory: int = 0
+    """Bytes at most; 0: not measured."""
 
 
 def insert(connection: sa.Connection, table: sa.Table) -> "sqlite.Insert | postgresql.Insert":
@@ -25,18 +50,23 @@ def add_teams(connection: sa.Connection, names: Sequence[str], *, now: float) ->
     connection.execute(insert(connection, TEAMS).on_conflict_do_nothing(), rows)
 
 
-def charge(connection: sa.Connection, attempts: Iterable[tuple[Row, float, bool]], *, now: float) -> None:
-    """Write down attempts that ended: the job's row, device-seconds, and whether the job was done with it."""
+def charge(connection: sa.Connection, attempts: Iterable[Attempt], *, now: float) -> None:
+    """Write down attempts that ended."""
     # In the order of teams: two that charge several at once must not wait for each other.
-    for row, seconds, done in sorted(attempts, key=lambda attempt: (attempt[0]["team"], attempt[0]["number"])):
-        team = TEAMS.c.name == row["team"]
+    for each in sorted(attempts, key=lambda attempt: (attempt.row["team"], attempt.row["number"])):
+        team = TEAMS.c.name == each.row["team"]
         # Before the ledger's row, whose reference locks the team's row, too: two that both held that weak lock would
         # wait for each other here.
         locked = sa.select(TEAMS).where(team).with_for_update(key_share=True)
         old = connection.execute(locked).mappings().one()
-        connection.execute(sa.insert(LEDGER).values(_entry(row, seconds, done, now)))
-        new = charged(Share(team=old["name"], used=old["used"], at=old["at"]), seconds, now=now)
+        connection.execute(sa.insert(LEDGER).values(_entry(each, now)))
+        new = charged(Share(team=old["name"], used=old["used"], at=old["at"]), each.seconds, now=now)
         connection.execute(sa.update(TEAMS).where(team).values(used=new.used, at=new.at))
+
+
+def own_budget(connection: sa.Connection, team: str) -> float | None:
+    """Device-seconds that this team may use; None: what all others may."""
+    return connection.execute(sa.select(TEAMS.c.budget_s).where(TEAMS.c.name == team)).scalar()
 
 
 def used_in_window(connection: sa.Connection, team: str, *, now: float) -> float:
@@ -47,13 +77,16 @@ def used_in_window(connection: sa.Connection, team: str, *, now: float) -> float
     )
 
 
-def history(connection: sa.Connection, model: str, kind: str, *, limit: int) -> list[tuple[float, float]]:
-    """Work units and seconds of the newest jobs that were done and took time: none out of the cache."""
+def history(connection: sa.Connection, model: str, kind: str, *, limit: int) -> list[Past]:
+    """The newest jobs that were done and took time: none out of the cache."""
     wanted = (LEDGER.c.model == model) & (LEDGER.c.kind == kind) & LEDGER.c.done & (LEDGER.c.seconds > 0)
     rows = connection.execute(
-        sa.select(LEDGER.c.units, LEDGER.c.seconds).where(wanted).order_by(LEDGER.c.number.desc()).limit(limit)
+        sa.select(LEDGER.c.units, LEDGER.c.seconds, LEDGER.c.size, LEDGER.c.memory)
+        .where(wanted)
+        .order_by(LEDGER.c.number.desc())
+        .limit(limit)
     )
-    return [(row.units, row.seconds) for row in rows]
+    return [Past(row.units, row.seconds, row.size or 0.0, row.memory or 0.0) for row in rows]
 
 
 def shares(connection: sa.Connection, ready: sa.ColumnElement[bool], *, now: float) -> list[Share]:
@@ -71,6 +104,8 @@ def shares(connection: sa.Connection, ready: sa.ColumnElement[bool], *, now: flo
     return found
 
 
-def _entry(row: Row, seconds: float, done: bool, now: float) -> dict[str, Any]:
+def _entry(attempt: Attempt, now: float) -> dict[str, Any]:
+    row, spec = attempt.row, spec_of(attempt.row)
     copied = {"job": row["id"], **{name: row[name] for name in ("team", "model", "kind")}}
-    return {**copied, "units": work_units(spec_of(row)), "seconds": seconds, "at": now, "done": done}
+    took = {"units": work_units(spec), "seconds": attempt.seconds, "at": now, "done": attempt.done}
+    return {**copied, **took, "size": work_size(spec), "memory": attempt.memory or None}

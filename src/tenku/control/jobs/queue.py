@@ -22,6 +22,7 @@ from tenku.control.jobs.fate import Fate, after_finish
 from tenku.control.jobs.rows import (
     Row,
     device_seconds,
+    done_at_once,
     job_of,
     new_row,
     outputs_text,
@@ -29,8 +30,8 @@ from tenku.control.jobs.rows import (
     usage_text,
 )
 from tenku.control.jobs.tables import JOBS
-from tenku.studio.model import Job, JobId, JobSpec, Kind, Progress, State
-from tenku.studio.ports import Finished
+from tenku.studio.model import Estimate, Job, JobId, JobSpec, Kind, Progress, State
+from tenku.studio.ports import Finished, Known
 
 LETTERS = string.ascii_lowercase + string.digits
 UNENDED = [state.value for state in State if not state.ended]
@@ -39,7 +40,9 @@ MANY = 500
 
 # Inside the class `list` is the method.
 JobList = list[Job]
-Rates = list[tuple[float, float]]
+History = list[ledger.Past]
+Expect = Callable[[Sequence[JobSpec]], Sequence[Estimate | None]]
+Also = Callable[[sa.Connection, Sequence[Job]], None]
 
 
 class Jobs:
@@ -48,14 +51,23 @@ class Jobs:
     Args:
         url: `sqlite:///FILE` or `postgresql://…`.
         now: seconds since 1970.
-        budget_s: device-seconds that a team may use in 30 days; None: no limit.
+        budget_s: device-seconds that a team without a budget of its own may use in 30 days; None: no limit.
+        expect: what jobs will take; asked for those that are about to be accepted, which keep it.
 
     Raises:
         SettingError: the URL is none that jobs can be kept in.
     """
 
-    def __init__(self, url: str, *, now: Callable[[], float] = time.time, budget_s: float | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        now: Callable[[], float] = time.time,
+        budget_s: float | None = None,
+        expect: Expect | None = None,
+    ) -> None:
         self._database = Database(url)
+        self._expect = expect
         self._now = now
         self._budget_s = budget_s
 
@@ -74,26 +86,49 @@ class Jobs:
         """Close all connections."""
         self._database.close()
 
-    def submit(self, specs: Sequence[JobSpec]) -> JobList:
-        """Accept jobs: all of them or none. Raises JobError: one cannot be, or a team's budget is used up."""
+    @property
+    def database(self) -> Database:
+        """For what is written down beside jobs."""
+        return self._database
+
+    def submit(
+        self, specs: Sequence[JobSpec], *, also: Also | None = None, known: Sequence[Known | None] = ()
+    ) -> JobList:
+        """Accept jobs: all of them or none. Raises JobError: one cannot be, or a team's budget is used up.
+
+        Args:
+            known: gives jobs results that are there already, in the order of the jobs: see `JobQueue`.
+            also: writes down in the same transaction what belongs to the jobs, which are given in their order.
+        """
         now = self._now()
-        rows = [new_row(_new_id(), spec, now=now) for spec in specs]
+        expected = self._expect(specs) if self._expect is not None else [None] * len(specs)
+        rows = [new_row(_new_id(), spec, each, now=now) for spec, each in zip(specs, expected, strict=True)]
         if not rows:
             return []
         with self._database.writing() as connection:
             teams = teams_of(specs)
-            if self._budget_s is not None:
-                for team in teams:
+            for team in teams:
+                own = ledger.own_budget(connection, team)
+                budget_s = self._budget_s if own is None else own
+                if budget_s is not None:
                     used = ledger.used_in_window(connection, team, now=now)
-                    check_budget(team, used_s=used, budget_s=self._budget_s, days=ledger.BUDGET_DAYS)
+                    check_budget(team, used_s=used, budget_s=budget_s, days=ledger.BUDGET_DAYS, own=own is not None)
             ledger.add_teams(connection, teams, now=now)
+            for row, give in zip(rows, known, strict=False):
+                outputs = give(row["id"]) if give is not None else None
+                if outputs is not None:
+                    # Nothing is charged: it used no device, and took nobody's turn.
+                    row.update(done_at_once(outputs, now=now))
             connection.execute(sa.insert(JOBS), rows)
-        return [job_of(row) for row in rows]
+            jobs = [job_of(row) for row in rows]
+            if also is not None:
+                also(connection, jobs)
+        return jobs
 
     def get(self, id: JobId) -> Job:
         """Raises UnknownJob."""
         with self._database.reading() as connection:
-            return job_of(_row(connection, id))
+            return job_of(claims.as_of(_row(connection, id), now=self._now()))
 
     def list(self, *, limit: int = 100, batch: str = "", team: str = "", unended: bool = False) -> JobList:
         """The newest first."""
@@ -102,21 +137,23 @@ class Jobs:
             query = query.where(JOBS.c.batch == batch)
         if team:
             query = query.where(JOBS.c.team == team)
+        now = self._now()
         if unended:
-            query = query.where(JOBS.c.state.in_(UNENDED))
+            query = query.where(JOBS.c.state.in_(UNENDED), sa.not_(claims.is_late(now)))
         with self._database.reading() as connection:
-            return [job_of(row) for row in connection.execute(query).mappings()]
+            return [job_of(claims.as_of(row, now=now)) for row in connection.execute(query).mappings()]
 
     def cancel(self, id: JobId) -> Job:
         """A queued job ends; a running one is told so. One that ended stays as it is. Raises UnknownJob."""
+        now = self._now()
         with self._database.writing() as connection:
-            row = _row(connection, id, lock=True)
+            row = claims.as_of(_row(connection, id, lock=True), now=now)
             match State(row["state"]):
                 case State.QUEUED:
-                    claims.settle(connection, row, Fate(state=State.CANCELLED), now=self._now(), cancel=True)
+                    claims.settle(connection, row, Fate(state=State.CANCELLED), now=now, cancel=True)
                 case State.RUNNING:
                     connection.execute(sa.update(JOBS).where(JOBS.c.id == id).values(cancel=True))
-            return job_of(_row(connection, id))
+            return job_of(claims.as_of(_row(connection, id), now=now))
 
     def claim(self, worker: str, *, lease_s: float) -> Job | None:
         """The job whose turn it is, now this worker's; None: nothing may begin.
@@ -152,6 +189,12 @@ class Jobs:
             told = connection.execute(sa.update(JOBS).where(held).values(changes).returning(JOBS.c.cancel)).scalar()
             return told is False
 
+    def wanted(self, id: JobId, worker: str) -> bool:
+        """Whether to go on with a job; False: it was cancelled or is somebody else's. It only reads."""
+        held = (JOBS.c.id == id) & (JOBS.c.worker == worker) & (JOBS.c.state == State.RUNNING.value)
+        with self._database.reading() as connection:
+            return connection.execute(sa.select(JOBS.c.cancel).where(held)).scalar() is False
+
     def finish(self, id: JobId, worker: str, made: Finished) -> bool:
         """A job ended; False: it was somebody else's by now, and nothing was written."""
         now = self._now()
@@ -160,10 +203,14 @@ class Jobs:
             if row is None:
                 return False
             fate = after_finish(made, attempts=row["attempts"], cancel=row["cancel"], now=now)
-            outputs, usage = outputs_text(made.outputs), usage_text(made.usage)
-            claims.settle(connection, row, fate, now=now, outputs=outputs, usage=usage)
+            more = {"outputs": outputs_text(made.outputs), "usage": usage_text(made.usage)}
+            if made.progress is not None:
+                more["progress"] = progress_text(made.progress)
+            claims.settle(connection, row, fate, now=now, **more)
             seconds = device_seconds(row, made.usage, until=now)
-            ledger.charge(connection, [(row, seconds, fate.state is State.DONE)], now=now)
+            memory = made.usage.memory if made.usage is not None else 0
+            attempt = ledger.Attempt(row, seconds, done=fate.state is State.DONE, memory=memory)
+            ledger.charge(connection, [attempt], now=now)
             return True
 
     def give_back(self, id: JobId, worker: str) -> bool:
@@ -178,11 +225,11 @@ class Jobs:
                 return False
             fate = Fate(state=State.CANCELLED if row["cancel"] else State.QUEUED, error=row["error"])
             claims.settle(connection, row, fate, now=now, attempts=row["attempts"] - 1)
-            ledger.charge(connection, [(row, device_seconds(row, None, until=now), False)], now=now)
+            ledger.charge(connection, [ledger.Attempt(row, device_seconds(row, None, until=now))], now=now)
             return True
 
-    def history(self, model: str, kind: Kind, *, limit: int = 100) -> Rates:
-        """Work units (`work.work_units`) and device-seconds of the newest jobs that were done; for `estimate`."""
+    def history(self, model: str, kind: Kind, *, limit: int = 100) -> History:
+        """What the newest jobs took that were done; for estimates."""
         with self._database.reading() as connection:
             return ledger.history(connection, model, kind.value, limit=limit)
 

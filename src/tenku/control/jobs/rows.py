@@ -9,12 +9,23 @@ from typing import Any
 import sqlalchemy as sa
 
 from tenku.control.jobs.accept import spec_text
-from tenku.studio.model import Job, JobId, JobSpec, Kind, Progress, State, StoredOutput, Usage
+from tenku.studio.model import (
+    Estimate,
+    Job,
+    JobId,
+    JobSpec,
+    Kind,
+    Progress,
+    Spread,
+    State,
+    StoredOutput,
+    Usage,
+)
 
 Row = sa.RowMapping | Mapping[str, Any]
 
 
-def new_row(id: JobId, spec: JobSpec, *, now: float) -> dict[str, Any]:
+def new_row(id: JobId, spec: JobSpec, estimate: Estimate | None = None, *, now: float) -> dict[str, Any]:
     """The row of a job that is accepted now. Raises JobError: it cannot be written down."""
     return {
         "id": id,
@@ -39,6 +50,18 @@ def new_row(id: JobId, spec: JobSpec, *, now: float) -> dict[str, Any]:
         "error": "",
         "outputs": "[]",
         "usage": "null",
+        "estimate": estimate and json.dumps(dataclasses.asdict(estimate)),
+    }
+
+
+def done_at_once(outputs: Sequence[StoredOutput], *, now: float) -> dict[str, Any]:
+    """What is different about a job whose result is there when it is accepted."""
+    return {
+        "state": State.DONE.value,
+        "started": now,
+        "ended": now,
+        "outputs": outputs_text(outputs),
+        "usage": usage_text(Usage(seconds=0.0)),
     }
 
 
@@ -57,8 +80,16 @@ def job_of(row: Row) -> Job:
         error=row["error"],
         outputs=tuple(StoredOutput(**output) for output in json.loads(row["outputs"])),
         usage=usage and Usage(**usage),
+        estimate=_estimate(row["estimate"]),
         cancel=row["cancel"],
     )
+
+
+def _estimate(text: str | None) -> Estimate | None:
+    if text is None:
+        return None
+    plain = json.loads(text)
+    return Estimate(**plain | {name: Spread(**plain[name]) for name in ("memory", "cost")})
 
 
 def spec_of(row: Row) -> JobSpec:

@@ -35,6 +35,7 @@ JOBS = sa.Table(
     sa.Column("error", sa.Text, nullable=False),
     sa.Column("outputs", sa.Text, nullable=False),  # JSON
     sa.Column("usage", sa.Text, nullable=False),  # JSON; null where there is none
+    sa.Column("estimate", sa.Text),  # JSON; what was expected when it was accepted
     sqlite_autoincrement=True,  # a number is never given twice, also where the newest rows were deleted
 )
 
@@ -53,6 +54,7 @@ TEAMS = sa.Table(
     sa.Column("name", NAME, primary_key=True),
     sa.Column("used", TIME, nullable=False),  # device-seconds, older ones counted less, as they were at `at`
     sa.Column("at", TIME, nullable=False),
+    sa.Column("budget_s", TIME),  # device-seconds in 30 days; none: what control.budget_s says
 )
 
 LEDGER = sa.Table(
@@ -67,6 +69,8 @@ LEDGER = sa.Table(
     sa.Column("seconds", TIME, nullable=False),  # on the device
     sa.Column("at", TIME, nullable=False),
     sa.Column("done", sa.Boolean, nullable=False),  # whether the job was done with it
+    sa.Column("size", TIME),  # what memory grows with
+    sa.Column("memory", TIME),  # bytes of the device at most; none: not measured
     sqlite_autoincrement=True,
 )
 sa.Index("ledger_team", LEDGER.c.team, LEDGER.c.at)

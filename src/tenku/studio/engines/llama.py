@@ -16,7 +16,7 @@ from tenku.studio.chatrequest import checked
 from tenku.studio.engines.pump import Pump, never
 from tenku.studio.gguf import Header, read_header
 from tenku.studio.model import InstalledModel, JobSpec, Json
-from tenku.studio.ports import Made, Step
+from tenku.studio.ports import Desk, Made, Step
 from tenku.studio.textjob import run_text
 from tenku.studio.toolcalls import plan_tools
 
@@ -77,7 +77,7 @@ class LlamaEngine:
             raise _refusal(answer["error"])
         return {**answer, "model": self._model.name}
 
-    def run(self, spec: JobSpec, *, report: Callable[[Step], None], stop: Callable[[], bool]) -> Made:
+    def run(self, spec: JobSpec, *, desk: Desk, report: Callable[[Step], None], stop: Callable[[], bool]) -> Made:  # noqa: ARG002
         """See `Engine.run`. The same job gives the same answer, as long as no chat runs beside it."""
         return run_text(spec, lambda request: self._job_stream(request, stop), report=report)
 

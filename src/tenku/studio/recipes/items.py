@@ -5,7 +5,7 @@ from typing import Any
 
 from tenku.studio import schema as schemas
 from tenku.studio.model import Json
-from tenku.studio.recipes.recipe import Ask, Manner, answer_of, next_attempt
+from tenku.studio.recipes.recipe import Answer, Ask, Manner, answer_of, next_attempt
 
 SYSTEM = "You design items of a video game. Answer with one JSON object alone."
 
@@ -35,10 +35,10 @@ class Items:
             for row in range(self._count)
         ]
 
-    def take(self, ask: Ask, text: str) -> Ask | str:
+    def take(self, ask: Ask, answer: Answer) -> Ask | str:
         """See `Recipe`."""
         try:
-            item = answer_of(text)
+            item = answer_of(answer.text())
         except ValueError as error:
             why = str(error)
         else:

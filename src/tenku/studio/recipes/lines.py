@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from tenku.base.errors import UsageError
 from tenku.studio.model import Json
-from tenku.studio.recipes.recipe import Ask, Manner, answer_of, next_attempt
+from tenku.studio.recipes.recipe import Answer, Ask, Manner, answer_of, next_attempt
 from tenku.studio.recipes.tables import Row
 
 SYSTEM = "You write short spoken lines for characters of a video game. Answer with JSON alone."
@@ -64,15 +64,15 @@ class Lines:
             asks.append(Ask(key=who.name, spec=spec, line=who.line))
         return asks
 
-    def take(self, ask: Ask, text: str) -> Ask | str:
+    def take(self, ask: Ask, answer: Answer) -> Ask | str:
         """See `Recipe`. Good lines are kept also where others are missing."""
         said = self._said[ask.key]
         try:
-            answer = answer_of(text)
+            spoken = answer_of(answer.text())
         except ValueError as error:
             why = str(error)
         else:
-            new, why = good_lines(answer, said, letters=self._letters)
+            new, why = good_lines(spoken, said, letters=self._letters)
             said.extend(new[: self._count - len(said)])
         missing = self._count - len(said)
         if not missing:

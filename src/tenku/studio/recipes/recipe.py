@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Protocol
 
 from tenku.studio.model import JobSpec, Json, Kind
@@ -23,13 +24,33 @@ class Ask:
     """Of the file that it came from; 0: of none."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a job made for an ask: files among the results, the main one first."""
+
+    files: Sequence[Path]
+
+    @property
+    def main(self) -> Path:
+        """The main one."""
+        return self.files[0]
+
+    def data(self) -> bytes:
+        """The main one's bytes. Raises OSError."""
+        return self.main.read_bytes()
+
+    def text(self) -> str:
+        """The main one as a text. Raises OSError."""
+        return self.data().decode("utf-8", "replace")
+
+
 class Recipe(Protocol):
     """Asks and judges; waits for nothing and writes nothing."""
 
     def asks(self) -> Sequence[Ask]:
         """What is wanted first."""
 
-    def take(self, ask: Ask, text: str) -> Ask | str:
+    def take(self, ask: Ask, answer: Answer) -> Ask | str:
         """An answer came. Another ask: try this; a text: why it is not good and was the last attempt, empty: good."""
 
 

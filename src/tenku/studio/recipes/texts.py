@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from tenku.studio import schema as schemas
-from tenku.studio.model import JobSpec, Json, Kind
-from tenku.studio.recipes.recipe import Ask, answer_of
+from tenku.studio.model import Json, Kind
+from tenku.studio.recipes.asks import asset_asks
+from tenku.studio.recipes.recipe import Answer, Ask, answer_of
 
 
 class Texts:
@@ -17,9 +18,9 @@ class Texts:
         """See `Recipe`."""
         return self._asks
 
-    def take(self, ask: Ask, text: str) -> Ask | str:
+    def take(self, ask: Ask, answer: Answer) -> Ask | str:
         """See `Recipe`."""
-        schema = ask.spec.parameters.get("schema")
+        text, schema = answer.text(), ask.spec.parameters.get("schema")
         if not isinstance(schema, Mapping):
             return "" if text.strip() else "the answer is empty"
         try:
@@ -31,28 +32,7 @@ class Texts:
 def text_asks(
     prompt: str, *, model: str, parameters: Mapping[str, Json], count: int, seed: int, name: str = "", line: int = 0
 ) -> list[Ask]:
-    """So many jobs of one prompt, with seeds that follow each other.
-
-    They are called `0001`, `0002` and so on behind the name; a single one that has a name is called just that.
-    """
-    return [
-        Ask(
-            key=_key(name, number, count),
-            line=line,
-            spec=JobSpec(
-                kind=Kind.TEXT,
-                model=model,
-                prompt=prompt,
-                parameters=parameters,
-                seed=seed + number,
-                row=number,
-            ),
-        )
-        for number in range(count)
-    ]
-
-
-def _key(name: str, number: int, count: int) -> str:
-    if not name:
-        return f"{number + 1:04}"
-    return name if count == 1 else f"{name}-{number + 1:04}"
+    """So many texts of one prompt; see `asset_asks`."""
+    return asset_asks(
+        Kind.TEXT, prompt, model=model, parameters=parameters, count=count, seed=seed, name=name, line=line
+    )

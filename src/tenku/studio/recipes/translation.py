@@ -7,7 +7,7 @@ from tenku.base.errors import UsageError
 from tenku.studio.model import Json
 from tenku.studio.recipes.glossary import Term, glossary_fault, terms_in
 from tenku.studio.recipes.placeholders import keeping_pattern, placeholder_fault, placeholders
-from tenku.studio.recipes.recipe import Ask, Manner, answer_of, next_attempt
+from tenku.studio.recipes.recipe import Answer, Ask, Manner, answer_of, next_attempt
 from tenku.studio.recipes.tables import read_table
 
 SYSTEM = (
@@ -97,15 +97,15 @@ class Translation:
             if not entry.fault and row not in self._done
         ]
 
-    def take(self, ask: Ask, text: str) -> Ask | str:
+    def take(self, ask: Ask, answer: Answer) -> Ask | str:
         """See `Recipe`."""
         entry = self._entries[ask.spec.row]
         try:
-            answer = answer_of(text)
+            said = answer_of(answer.text())
         except ValueError as error:
             why = str(error)
         else:
-            target = str(answer.get("translation", "")) if isinstance(answer, dict) else ""
+            target = str(said.get("translation", "")) if isinstance(said, dict) else ""
             why = translation_fault(entry, target.strip(), self._glossary)
             if not why:
                 self._done[ask.spec.row] = around(entry.source, target)

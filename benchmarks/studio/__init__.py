@@ -1,0 +1,1 @@
+"""The studio: our server beside llama.cpp itself, Wan beside plain diffusers, estimates, cache, sheets."""

@@ -1,0 +1,1 @@
+"""Asset sets in the database of jobs."""

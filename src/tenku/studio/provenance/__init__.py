@@ -1,0 +1,1 @@
+"""Where a file came from, signed and in the file itself (C2PA)."""

@@ -1,0 +1,1 @@
+"""Asset sets: what was made together, and what people said of it."""

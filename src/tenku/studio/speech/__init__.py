@@ -1,0 +1,1 @@
+"""Speech on this machine: texts into sentences, sentences into phonemes, phonemes into sound."""

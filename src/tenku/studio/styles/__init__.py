@@ -1,0 +1,1 @@
+"""Style profiles: what all assets of a set share."""
