@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from nginx import edge, origin
 from tenku.base.errors import NotFoundError
 from tenku.content.stores.web import WebStore
 
-PACK = os.urandom(3 * 1024 * 1024 + 17)
+PACK = random.Random(7).randbytes(3 * 1024 * 1024 + 17)
 HASH = hashlib.sha256(PACK).hexdigest()
 PACK_PATH = f"/supergame/pack/{HASH}"
 HEAD_PATH = "/supergame/head/beta"
