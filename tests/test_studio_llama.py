@@ -115,17 +115,18 @@ def test_the_same_job_gives_the_same_answer(engine: LlamaEngine) -> None:
     assert run(engine, job).outputs != run(engine, spec(seed=3, temperature=0.8)).outputs
 
 
-@pytest.mark.timeout(300)  # a minute on a machine that others use as well
-def test_twenty_items_hold_their_schema(engine: LlamaEngine) -> None:
+@pytest.mark.timeout(300)
+def test_items_hold_their_schema(engine: LlamaEngine) -> None:
+    """Fifty of them do in test_studio_textproof.py."""
     names = set()
-    for seed in range(20):
+    for seed in range(6):
         (output,) = run(engine, spec(seed=seed, schema=ITEM)).outputs
         assert (output.name, output.media_type) == ("item.json", "application/json")
         item = json.loads(output.data)
         assert fault(item, ITEM) == ""
         assert cut_text(item, ITEM) == ""
         names.add(item["name"])
-    assert len(names) > 3
+    assert len(names) > 1
 
 
 def test_a_job_without_a_schema_makes_a_text(engine: LlamaEngine) -> None:
