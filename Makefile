@@ -2,6 +2,8 @@
 
 ARGS ?=
 BIN := .venv/bin
+# Half of these wait for libraries to load, so a file goes to each core; the others want the machine for themselves.
+STUDIO_TESTS := $(wildcard tests/test_studio_*.py)
 CODE := src tests benchmarks examples tools
 
 .DEFAULT_GOAL := help
@@ -23,7 +25,12 @@ play: setup ## Play the demo, or ARGS="…" of `tenku play`
 	@$(BIN)/tenku play $(ARGS)
 
 test: setup-test ## Run the tests; ARGS="…" of pytest
-	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
+ifeq ($(ARGS),)
+	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(STUDIO_TESTS)
+	@$(BIN)/python -m pytest $(addprefix --ignore=,$(STUDIO_TESTS))
+else
+	@$(BIN)/python -m pytest $(ARGS)
+endif
 
 check: setup-test ## Format, lint, types, import directions, docs
 	@$(BIN)/ruff format --check $(CODE)
