@@ -8,10 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image, ImageChops
 
 from tenku.base.errors import StudioError
+from tenku.studio.media.readback import read_back
+from tenku.studio.media.readsound import read_sound
+from tenku.studio.media.writesound import write_sound
+from tenku.studio.media.writevideo import write_video
 from tenku.studio.model import Output
 from tenku.studio.provenance.claim import BY_A_MODEL, MADE, PARTLY_BY_A_MODEL
 from tenku.studio.provenance.identity import identity
@@ -112,3 +117,26 @@ def test_a_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     (tmp_path / "own").write_text("a file")
     with pytest.raises(StudioError, match="The key that signs assets"):
         identity(tmp_path / "own", name="x", now=NOW)
+
+
+@pytest.mark.parametrize("form", ["wav", "mp3", "flac"])
+def test_a_sound_can_be_heard_as_before(signer: Signer, form: str) -> None:
+    tone = np.sin(np.linspace(0, 900, 24_000, dtype=np.float32))[:, None] * np.float32(0.5)
+    plain = Output(
+        name=f"a.{form}",
+        media_type={"wav": "audio/wav", "mp3": "audio/mpeg", "flac": "audio/flac"}[form],
+        data=write_sound(tone, 24_000, form),
+    )
+    signed = signer.sign(plain, PROVENANCE)
+    assert np.array_equal(read_sound(signed.data).data, read_sound(plain.data).data)
+    assert (read_claim(signed.data, signed.media_type) is None) == (form == "flac")
+
+
+def test_a_video_plays_as_before(signer: Signer) -> None:
+    frames = np.zeros((8, 64, 64, 3), dtype=np.uint8)
+    plain = Output(name="a.mp4", media_type="video/mp4", data=write_video(frames, fps=8))
+    signed = signer.sign(plain, PROVENANCE)
+    assert read_back(signed.data).pictures == read_back(plain.data).pictures
+    claim = read_claim(signed.data, "video/mp4")
+    assert claim is not None
+    assert claim["valid"]
