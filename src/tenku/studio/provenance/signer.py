@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from tenku.studio.provenance.identity import Identity
 
 FORMATS = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif", "video/mp4", "audio/wav", "audio/mpeg"})
-"""Files that C2PA can be written into; others have their sidecar alone. FLAC is none of them: what is written before its
-first byte keeps players from knowing it."""
+"""Files that C2PA can be written into; others have their sidecar alone.
+
+FLAC is none of them: what is written before its first byte keeps players from knowing it.
+"""
 _SETTINGS = {"builder": {"thumbnail": {"enabled": False}}}
 """A thumbnail would be larger than many a sprite."""
 
