@@ -409,3 +409,29 @@ def test_a_server_that_is_killed_takes_its_worker_along(tmp_path: Path, smollm2:
         assert server.wait(id, "running", "queued")["attempts"] <= 1
         server.http.delete(f"/api/jobs/{id}")
         server.wait(id, "cancelled")
+
+
+def test_a_teams_token_sees_its_own_sets_alone(home: Home, server: Server) -> None:
+    """Nor can it have another team's set varied, which that team would pay for."""
+    art, code = (
+        {"Authorization": f"Bearer {home.tenku('tokens', 'new', f'of-{team}', '--team', team).strip()}"}
+        for team in ("art", "code")
+    )
+    job = {"model": MODEL, "prompt": "a sword", "parameters": {"max_tokens": 2}}
+    made = server.http.post("/api/sets", json={"name": "swords", "jobs": [job]}, headers=art)
+    assert (made.status_code, made.json()["team"]) == (201, "art")
+    assert [each["name"] for each in server.http.get("/api/sets", headers=art).json()["sets"]] == ["swords"]
+    assert server.http.get("/api/sets", headers=code).json()["sets"] == []
+    assert server.http.get("/api/sets/swords", headers=code).status_code == 404
+    for verb, body in (("vary", {"row": 0}), ("remake", {}), ("approve", {"rows": [0]}), ("reject", {"rows": [0]})):
+        assert server.http.post(f"/api/sets/swords/{verb}", json=body, headers=code).status_code == 404
+    assert server.http.delete("/api/sets/swords", headers=code).status_code == 404
+    assert len(server.http.get("/api/sets/swords", headers=art).json()["places"][0]["takes"]) == 1
+
+
+@pytest.mark.parametrize("style", ["nothing", "../../etc/passwd", "/etc/passwd.toml"])
+def test_a_style_is_named_and_never_a_path(server: Server, style: str) -> None:
+    job = {"model": MODEL, "prompt": "x"}
+    answer = server.http.post("/api/sets", json={"name": "x", "style": style, "jobs": [job]})
+    assert answer.status_code == 422
+    assert "There is no style" in answer.json()["detail"]

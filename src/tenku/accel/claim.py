@@ -5,10 +5,10 @@ waiting. Several sessions may claim at once.
 """
 
 import contextlib
-import fcntl
-import os
 from collections.abc import Iterator
 from pathlib import Path
+
+from tenku.base.held import held, is_held
 
 FILE = "players"
 """In the folder that programs of one user share while they run."""
@@ -22,24 +22,10 @@ def claim_path(base: Path) -> Path:
 @contextlib.contextmanager
 def claimed(path: Path) -> Iterator[None]:
     """Have the devices until the block ends. Raises OSError: the file cannot be made."""
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH)
+    with held(path):
         yield
-    finally:
-        os.close(lock)
 
 
 def is_claimed(path: Path) -> bool:
     """Whether a session has the devices now. Where the file cannot be read, nobody has."""
-    try:
-        lock = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(lock)
-    return False
+    return is_held(path)

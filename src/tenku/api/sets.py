@@ -2,17 +2,19 @@
 
 import asyncio
 from dataclasses import asdict, replace
+from pathlib import Path
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from tenku.api.problem import Refused, answers
 from tenku.api.studioparts import StudioParts
-from tenku.api.teams import of_team
+from tenku.api.teams import of_team, team_of
 from tenku.api.wire import JobIn, OutputOut, ProgressOut
 from tenku.studio.model import JobSpec, Json, Kind, State
 from tenku.studio.recipes.image import styled
 from tenku.studio.sets.model import AssetSet, Place, SetRow, Take, Verdict
+from tenku.studio.sets.service import Sets
 from tenku.studio.styles.finish import finish_json
 from tenku.studio.styles.style import Style
 
@@ -149,48 +151,53 @@ def styles_router(parts: StudioParts) -> APIRouter:
 def sets_router(parts: StudioParts) -> APIRouter:
     """The routes of asset sets. Without `async` they run in threads: the database blocks for milliseconds."""
     router = APIRouter(prefix="/api/sets", tags=["Sets"])
-    sets = parts.sets
+
+    def own(request: Request) -> Sets:
+        """What the token may see: a team's token its sets alone."""
+        team = team_of(request)
+        return parts.sets.of(team) if team else parts.sets
 
     @router.get("", summary="List asset sets", responses=answers(401))
-    def list_sets() -> SetsOut:
-        return SetsOut(sets=[_row(each) for each in sets.list()])
+    def list_sets(request: Request) -> SetsOut:
+        return SetsOut(sets=[_row(each) for each in own(request).list()])
 
     @router.post("", status_code=201, summary="Have a set made", responses=answers(401, 413, 422))
     async def create(request: Request, wanted: SetIn) -> SetOut:
         specs = of_team(request, [replace(job.spec(), row=row) for row, job in enumerate(wanted.jobs)])
-        made = await asyncio.to_thread(_create, parts, wanted, specs)
+        made = await asyncio.to_thread(_create, parts, own(request), wanted, specs)
         await parts.line.wake()
         return made
 
     @router.get("/{name}", summary="Look at a set", responses=answers(401, 404))
-    def get_set(name: str) -> SetOut:
-        return _set(sets.get(name))
+    def get_set(request: Request, name: str) -> SetOut:
+        return _set(own(request).get(name))
 
     @router.delete("/{name}", status_code=204, summary="Forget a set; what was made stays", responses=answers(401, 404))
-    def forget(name: str) -> None:
-        sets.forget(name)
+    def forget(request: Request, name: str) -> None:
+        own(request).forget(name)
 
     @router.post("/{name}/approve", summary="These are good", responses=answers(401, 404, 422))
-    def approve(name: str, wanted: ApproveIn) -> SetOut:
-        return _set(sets.approve(name, wanted.rows, take=wanted.take))
+    def approve(request: Request, name: str, wanted: ApproveIn) -> SetOut:
+        return _set(own(request).approve(name, wanted.rows, take=wanted.take))
 
     @router.post("/{name}/reject", summary="These need something else", responses=answers(401, 404, 422))
-    def reject(name: str, wanted: RowsIn) -> SetOut:
-        return _set(sets.reject(name, wanted.rows))
+    def reject(request: Request, name: str, wanted: RowsIn) -> SetOut:
+        return _set(own(request).reject(name, wanted.rows))
 
     @router.post("/{name}/reopen", summary="Take verdicts back", responses=answers(401, 404, 422))
-    def reopen(name: str, wanted: RowsIn) -> SetOut:
-        return _set(sets.reopen(name, wanted.rows))
+    def reopen(request: Request, name: str, wanted: RowsIn) -> SetOut:
+        return _set(own(request).reopen(name, wanted.rows))
 
     @router.post("/{name}/vary", summary="Make new takes of one place", responses=answers(401, 404, 422))
-    async def vary(name: str, wanted: VaryIn) -> SetOut:
-        more = wanted.model_dump(exclude={"row"})
+    async def vary(request: Request, name: str, wanted: VaryIn) -> SetOut:
+        sets, more = own(request), wanted.model_dump(exclude={"row"})
         await asyncio.to_thread(sets.vary, name, wanted.row, **more)
         await parts.line.wake()
         return _set(await asyncio.to_thread(sets.get, name))
 
     @router.post("/{name}/remake", summary="Make what was rejected anew", responses=answers(401, 404, 422))
-    async def remake(name: str, wanted: RemakeIn) -> SetOut:
+    async def remake(request: Request, name: str, wanted: RemakeIn) -> SetOut:
+        sets = own(request)
         await asyncio.to_thread(sets.remake, name, wanted.rows)
         await parts.line.wake()
         return _set(await asyncio.to_thread(sets.get, name))
@@ -198,19 +205,27 @@ def sets_router(parts: StudioParts) -> APIRouter:
     return router
 
 
-def _create(parts: StudioParts, wanted: SetIn, specs: list[JobSpec]) -> SetOut:
+def _create(parts: StudioParts, sets: Sets, wanted: SetIn, specs: list[JobSpec]) -> SetOut:
     finish: dict[str, Json] = {}
     if wanted.style:
         style = _style(parts, wanted.style)
-        references = [parts.inputs.put(path.read_bytes()) for path in style.references]
+        references = [_reference(parts, path) for path in style.references]
         specs = [styled(spec, style, references) if spec.kind is Kind.IMAGE else spec for spec in specs]
         finish = finish_json(style.finish)
     names = [*wanted.names, *(f"{number:04}" for number in range(len(wanted.names) + 1, len(specs) + 1))]
     for spec in specs:
         parts.check(spec)
-    parts.sets.record(wanted.name, list(zip(names, specs, strict=False)), style=wanted.style, finish=finish)
-    parts.sets.remake(wanted.name, [spec.row for spec in specs])
-    return _set(parts.sets.get(wanted.name))
+    sets.record(wanted.name, list(zip(names, specs, strict=False)), style=wanted.style, finish=finish)
+    sets.remake(wanted.name, [spec.row for spec in specs])
+    return _set(sets.get(wanted.name))
+
+
+def _reference(parts: StudioParts, path: Path) -> str:
+    """A picture of a style as an input. Raises Refused."""
+    try:
+        return parts.inputs.put(path.read_bytes())
+    except OSError as error:
+        raise Refused(422, f"The style's picture {path.name} cannot be read: {error.strerror}.") from None
 
 
 def _style(parts: StudioParts, name: str) -> Style:

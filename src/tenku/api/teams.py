@@ -13,9 +13,14 @@ TEAM = "tenku.team"
 USUAL = JobSpec.team
 
 
+def team_of(request: Request) -> str:
+    """The team of the token that a request came with; empty: of none, which may see all."""
+    return str(request.scope.get(TEAM, ""))
+
+
 def of_team(request: Request, specs: Iterable[JobSpec]) -> list[JobSpec]:
     """The jobs as those of the token's team. Raises Refused: one names another team."""
-    team = request.scope.get(TEAM, "")
+    team = team_of(request)
     found = list(specs)
     if not team:
         return found

@@ -1,11 +1,11 @@
 """Says whether a worker is alive: it holds a lock, which the kernel frees however it dies."""
 
 import contextlib
-import fcntl
 import hashlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
+
+from tenku.base.held import held, is_held
 
 FOLDER = "workers"
 
@@ -19,24 +19,10 @@ def lock_path(folder: Path, database: str) -> Path:
 def at_work(path: Path) -> Iterator[None]:
     """Be a worker until the block ends; several may be, at once. Raises OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH)
+    with held(path):
         yield
-    finally:
-        os.close(lock)
 
 
 def somebody_works(path: Path) -> bool:
     """Whether a worker is alive."""
-    try:
-        lock = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(lock)
-    return False
+    return is_held(path)

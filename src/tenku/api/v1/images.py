@@ -1,5 +1,6 @@
 """POST /v1/images/generations and /v1/images/edits."""
 
+import asyncio
 import base64
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tenku.api.problem import Refused, answers
 from tenku.api.studioparts import StudioParts
 from tenku.api.v1.asked import PRIORITY, Asked
-from tenku.api.v1.forms import form_body, read_form
+from tenku.api.v1.forms import Form, form_body, read_form
 from tenku.api.v1.sizes import read_size
 from tenku.studio.model import Job, JobSpec, Kind
 
@@ -103,18 +104,23 @@ def images_router(parts: StudioParts) -> APIRouter:
     )
     async def edit(request: Request) -> Images:
         form = await read_form(request)
-        images = form.files.get("image", [])
-        if not 1 <= len(images) <= 4:
-            raise Refused(400, "An edit needs one picture, `image`, and takes three more.", code="invalid_request")
-        names = [parts.inputs.put(each) for each in images]
-        mask = form.files.get("mask", [b""])[0]
-        given = _Pictures(names[0], parts.inputs.put(_mask(mask)) if mask else "", names[1:]).parameters()
         wanted = form.parse(ImagesRequest)
-        if read_size(wanted.size) is None:
-            given |= _size_of(images[0])
+        # Pictures are read and written to the disk: meanwhile others are answered.
+        given = await asyncio.to_thread(_begun, parts, form, sized=read_size(wanted.size) is not None)
         return await _answer(parts, asked, wanted, request, given)
 
     return router
+
+
+def _begun(parts: StudioParts, form: Form, *, sized: bool) -> dict[str, Any]:
+    """The parameters that an edit's pictures make; `sized`: whoever asked said how large. Raises Refused."""
+    images = form.files.get("image", [])
+    if not 1 <= len(images) <= 4:
+        raise Refused(400, "An edit needs one picture, `image`, and takes three more.", code="invalid_request")
+    names = [parts.inputs.put(each) for each in images]
+    mask = form.files.get("mask", [b""])[0]
+    given = _Pictures(names[0], parts.inputs.put(_mask(mask)) if mask else "", names[1:]).parameters()
+    return given if sized else given | _size_of(images[0])
 
 
 async def _answer(

@@ -118,7 +118,7 @@ def videos_router(parts: StudioParts) -> APIRouter:
         form = await read_form(request)
         wanted = form.parse(VideoRequest)
         first = form.files.get("input_reference", [b""])[0]
-        image = {"image": parts.inputs.put(first)} if first else {}
+        image = {"image": await asyncio.to_thread(parts.inputs.put, first)} if first else {}
         model = await asyncio.to_thread(asked.model, wanted.model, Kind.VIDEO)
         spec = JobSpec(
             kind=Kind.VIDEO,
