@@ -26,8 +26,10 @@ play: setup ## Play the demo, or ARGS="…" of `tenku play`
 
 test: setup-test ## Run the tests; ARGS="…" of pytest
 ifeq ($(ARGS),)
-	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(STUDIO_TESTS)
-	@$(BIN)/python -m pytest $(addprefix --ignore=,$(STUDIO_TESTS))
+	@failed=0; \
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(STUDIO_TESTS) || failed=1; \
+	$(BIN)/python -m pytest $(addprefix --ignore=,$(STUDIO_TESTS)) || failed=1; \
+	exit $$failed
 else
 	@$(BIN)/python -m pytest $(ARGS)
 endif

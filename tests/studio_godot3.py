@@ -58,11 +58,19 @@ def import_and_load(project: Path, *, home: Path) -> dict[str, Any]:
     frames = [f"res://{name}" for name in files if name.endswith(".frames.tres")]
     textures = [f"res://{name}" for name in files if not name.endswith(".frames.tres")]
     (project / "load.gd").write_text(SCRIPT % {"textures": json.dumps(textures), "frames": json.dumps(frames)})
-    _run(["--editor", "--quit"], project, home)
+    wanted = {path: settings(path) for path in project.rglob("*.import")}
+    told = _run(["--editor", "--quit", "--verbose"], project, home)
+    for path, lines in wanted.items():
+        assert lines <= settings(path), f"{path.name} is now\n{path.read_text()}\nand the editor said\n{told}"
     said = _run(["-s", "load.gd"], project, home)
     line = next(line for line in said.splitlines() if line.startswith("RESULT "))
     found: dict[str, Any] = json.JSONDecoder().raw_decode(line.removeprefix("RESULT "))[0]
     return found
+
+
+def settings(path: Path) -> set[str]:
+    """The settings in an import file, a line each."""
+    return {line for line in path.read_text().splitlines() if "=" in line}
 
 
 def _run(arguments: list[str], project: Path, home: Path) -> str:

@@ -215,11 +215,11 @@ def test_any_other_error_ends_it(jobs: Jobs) -> None:
 def test_a_job_that_is_given_back_has_lost_no_attempt(house: House, jobs: Jobs) -> None:
     jobs.submit([spec()])
     job = claimed(jobs)
-    house.clock.at += 2
-    assert jobs.give_back(job.id, "w1")
-    assert not jobs.give_back(job.id, "w1")
+    house.clock.at += 3
+    assert jobs.give_back(job.id, "w1", seconds=2.5)
+    assert not jobs.give_back(job.id, "w1", seconds=2.5)
     assert claimed(jobs, "w2").attempts == 1
-    assert jobs.used("studio") == 2
+    assert jobs.used("studio") == 2.5
 
 
 def test_a_deadline_that_passed_fails_a_job_that_waits(house: House, jobs: Jobs) -> None:

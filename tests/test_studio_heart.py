@@ -126,13 +126,16 @@ def test_the_wait_for_players_is_not_charged(tmp_path: Path) -> None:
 
 def test_who_waits_for_players_still_hears_of_a_cancel(tmp_path: Path) -> None:
     with stage(tmp_path) as it:
-        job = it.submit()
+        began, job = time.monotonic(), it.submit()
         it.device.allow(1)
         it.wait_step(1)
         it.players.playing = True
-        threading.Event().wait(0.1)
+        until(lambda: it.look(job).progress.held, "it says that it waits")
+        threading.Event().wait(0.5)
         it.scene.jobs.cancel(job.id)
-        it.wait(job, State.CANCELLED)
+        ended = it.wait(job, State.CANCELLED)
+        assert ended.usage is not None
+        assert ended.usage.seconds <= time.monotonic() - began - 0.5  # what it waited is nobody's bill
 
 
 @pytest.mark.parametrize(

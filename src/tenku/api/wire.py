@@ -47,6 +47,8 @@ class ProgressOut(BaseModel):
     done: int
     total: int
     unit: str
+    held: bool = False
+    """It stands still: players have the device."""
 
 
 class OutputOut(BaseModel):

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 UNITS = ("kB", "MB", "GB", "TB")
+HELD = "waits for players"
 
 
 def bytes_text(amount: float) -> str:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tenku.cli import jobs_prune
-from tenku.cli.amounts import bytes_text, date_text, seconds_text
+from tenku.cli.amounts import HELD, bytes_text, date_text, seconds_text
 from tenku.cli.contents import rows
 from tenku.cli.studio import add_flags, print_json, table, whole, workshop
 
@@ -131,6 +131,8 @@ def done_text(job: "Job") -> str:
     """How far it is: `12 of 512 tokens`, or what it took."""
     if job.state.ended:
         return seconds_text(job.usage.seconds) if job.usage else ""
+    if job.progress.held:
+        return HELD
     if not job.progress.done:
         return ""
     total = f" of {job.progress.total:,}" if job.progress.total else ""
@@ -162,7 +164,7 @@ def as_json(job: "Job") -> dict[str, Any]:
         "started": job.started,
         "ended": job.ended,
         "attempts": job.attempts,
-        "progress": {"done": job.progress.done, "total": job.progress.total, "unit": job.progress.unit},
+        "progress": asdict(job.progress),
         "seconds": job.usage.seconds if job.usage else None,
         "completion_tokens": job.usage.completion_tokens if job.usage else None,
         "memory": job.usage.memory if job.usage else None,

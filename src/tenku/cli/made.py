@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tenku.cli.amounts import count_text, seconds_text
+from tenku.cli.amounts import HELD, count_text, seconds_text
 from tenku.cli.contents import rows
 from tenku.cli.progress import Bar, terminal_bar
 from tenku.cli.signals import run_stoppable
@@ -67,6 +67,8 @@ class Watch:
 
 def progress_text(progress: Progress) -> str:
     """`step 12 of 20`, `300 tokens`; empty: nothing is known yet."""
+    if progress.held:
+        return HELD
     if not progress.done:
         return ""
     if not progress.total:

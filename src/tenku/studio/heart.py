@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 
 from tenku.base.errors import StudioError
@@ -72,6 +72,12 @@ class Heart:
         """The job was cancelled, or is somebody else's."""
         self.held_s = 0.0
         """For how long it waited for players."""
+        self._began = clock()
+
+    @property
+    def worked_s(self) -> float:
+        """For how long the device was at work for it, until now."""
+        return max(0.0, self._clock() - self._began - self.held_s)
 
     def __enter__(self) -> "Heart":
         self._thread.start()
@@ -100,9 +106,11 @@ class Heart:
 
     def _wait_for_players(self) -> None:
         began = self._clock()
+        self.progress = replace(self.progress, held=True)
         while self._players and not self._is_to_end():
             self._stopping.wait(self._rhythm.look_s)
         self.held_s += self._clock() - began
+        self.progress = replace(self.progress, held=False)
 
     def _live(self) -> None:
         next_beat = self._clock() + self._rhythm.beat_s

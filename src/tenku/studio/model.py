@@ -67,6 +67,8 @@ class Progress:
     total: int
     """Steps, tokens or rows: what `unit` says. 0: not known."""
     unit: str = "steps"
+    held: bool = False
+    """It stands still: players have the device."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -115,8 +115,8 @@ class JobQueue(Protocol):
     def finish(self, id: JobId, worker: str, made: "Finished") -> bool:
         """A job ended; False: it was somebody else's by now, and nothing was written."""
 
-    def give_back(self, id: JobId, worker: str) -> bool:
-        """The worker ends in mid-job: it is queued again, and the attempt does not count."""
+    def give_back(self, id: JobId, worker: str, *, seconds: float) -> bool:
+        """The worker ends in mid-job: it is queued again, and the attempt does not count, its seconds do."""
 
 
 @dataclass(frozen=True, kw_only=True)

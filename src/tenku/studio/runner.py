@@ -97,7 +97,7 @@ class Runner:
         with heart:
             finished = self._finished(job, heart)
         if finished is None:
-            parts.queue.give_back(job.id, self._worker)
+            parts.queue.give_back(job.id, self._worker, seconds=heart.worked_s)
         else:
             parts.queue.finish(job.id, self._worker, replace(finished, progress=heart.progress))
 
@@ -114,14 +114,15 @@ class Runner:
         try:
             return self._make(job, heart)
         except CancelledJob:
-            return Finished(cancelled=True) if heart.lost else None
+            return Finished(cancelled=True, usage=Usage(seconds=heart.worked_s)) if heart.lost else None
         except JobError as error:
-            return Finished(error=error.sentence(), again=error.again)
+            return Finished(error=error.sentence(), again=error.again, usage=Usage(seconds=heart.worked_s))
         except TenkuError as error:
-            return Finished(error=error.sentence())
+            return Finished(error=error.sentence(), usage=Usage(seconds=heart.worked_s))
         except Exception as error:  # noqa: BLE001 - here a job is supervised: an engine's fault must not end the worker
             traceback.print_exc()
-            return Finished(error=f"The engine failed with {type(error).__name__}: {error}".strip())
+            told = f"The engine failed with {type(error).__name__}: {error}".strip()
+            return Finished(error=told, usage=Usage(seconds=heart.worked_s))
 
     def _make(self, job: Job, heart: Heart) -> Finished:
         parts = self._parts

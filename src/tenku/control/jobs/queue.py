@@ -30,7 +30,7 @@ from tenku.control.jobs.rows import (
     usage_text,
 )
 from tenku.control.jobs.tables import JOBS
-from tenku.studio.model import Estimate, Job, JobId, JobSpec, Kind, Progress, State
+from tenku.studio.model import Estimate, Job, JobId, JobSpec, Kind, Progress, State, Usage
 from tenku.studio.ports import Finished, Known
 
 LETTERS = string.ascii_lowercase + string.digits
@@ -213,10 +213,11 @@ class Jobs:
             ledger.charge(connection, [attempt], now=now)
             return True
 
-    def give_back(self, id: JobId, worker: str) -> bool:
+    def give_back(self, id: JobId, worker: str, *, seconds: float) -> bool:
         """The worker stops before the job is done: it is queued again, and the attempt does not count.
 
-        False: it was somebody else's by now. A job that was cancelled meanwhile ends.
+        `seconds`: what it took of the device. False: it was somebody else's by now. A job that was cancelled
+        meanwhile ends.
         """
         now = self._now()
         with self._database.writing() as connection:
@@ -225,7 +226,9 @@ class Jobs:
                 return False
             fate = Fate(state=State.CANCELLED if row["cancel"] else State.QUEUED, error=row["error"])
             claims.settle(connection, row, fate, now=now, attempts=row["attempts"] - 1)
-            ledger.charge(connection, [ledger.Attempt(row, device_seconds(row, None, until=now))], now=now)
+            ledger.charge(
+                connection, [ledger.Attempt(row, device_seconds(row, Usage(seconds=seconds), until=now))], now=now
+            )
             return True
 
     def history(self, model: str, kind: Kind, *, limit: int = 100) -> History:

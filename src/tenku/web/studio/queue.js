@@ -74,11 +74,12 @@ export class Queue {
       element("footer", {}, told, element("button", { onclick: () => this.#cancel(job) }, "Cancel")),
     );
     const update = (latest) => {
-      const { done, total, unit } = latest.progress;
+      const { done, total, unit, held } = latest.progress;
       if (total) bar.value = done / total;
-      const left = secondsLeft(latest, Date.now() / 1000);
+      const left = held ? NaN : secondsLeft(latest, Date.now() / 1000);
       const steps = total ? `${done} of ${total} ${unit}` : done ? `${done} ${unit}` : "loading the model";
-      told.textContent = [latest.spec.model, steps, left >= 0 ? `${duration(left)} left` : ""].filter(Boolean).join(" · ");
+      const rest = held ? "waits for players" : left >= 0 ? `${duration(left)} left` : "";
+      told.textContent = [latest.spec.model, steps, rest].filter(Boolean).join(" · ");
     };
     update(job);
     return { card, update, picture };
