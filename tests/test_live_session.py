@@ -182,6 +182,26 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, runtime: Path, browser: Br
         until(lambda: "ended" in page.inner_text("body"), what="the page says so")
 
 
+def test_a_session_that_nobody_plays_warns_and_ends_and_an_answer_keeps_it(tmp_path: Path, browser: Browser) -> None:
+    """Whoever answers the warning has all the time again; who watches is no answer; the command ends well."""
+    often = {"TENKU_PLAY_IDLE_S": "12", "TENKU_PLAY_IDLE_WARNING_S": "10"}
+    with probe(tmp_path, environment=often) as (live, log):
+        page = open_page(browser, live.url())
+        viewer = open_page(browser, live.url("viewer"))
+        warning = page.locator("#idle")
+        warning.wait_for(state="visible")
+        viewer.keyboard.press("KeyV")
+        assert warning.is_visible()
+        page.locator("#idle-stay").click()
+        warning.wait_for(state="hidden")
+        page.keyboard.press("KeyK")
+        log.wait("down", key="k")
+        assert live.process.poll() is None
+        warning.wait_for(state="visible")
+        assert live.ended() == 0
+        until(lambda: "Nobody played for 12 s" in page.inner_text("body"), what="the page says why it ended")
+
+
 def test_strangers_get_a_401_and_soon_nothing_at_all(tmp_path: Path) -> None:
     with probe(tmp_path) as (live, _):
         origin, _, token = live.url().partition("/p/")
