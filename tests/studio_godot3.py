@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from studio_serve import until
+
 PROGRAM = "godot3-server"
 PATIENCE_S = 60
 PROJECT = 'config_version=4\n[application]\nconfig/name="check"\n'
@@ -58,32 +60,66 @@ def import_and_load(project: Path, *, home: Path) -> dict[str, Any]:
     frames = [f"res://{name}" for name in files if name.endswith(".frames.tres")]
     textures = [f"res://{name}" for name in files if not name.endswith(".frames.tres")]
     (project / "load.gd").write_text(SCRIPT % {"textures": json.dumps(textures), "frames": json.dumps(frames)})
-    wanted = {path: settings(path) for path in project.rglob("*.import")}
-    told = _run(["--editor", "--quit", "--verbose"], project, home)
-    for path, lines in wanted.items():
-        assert lines <= settings(path), f"{path.name} is now\n{path.read_text()}\nand the editor said\n{told}"
+    _import(project, home)
     said = _run(["-s", "load.gd"], project, home)
     line = next(line for line in said.splitlines() if line.startswith("RESULT "))
     found: dict[str, Any] = json.JSONDecoder().raw_decode(line.removeprefix("RESULT "))[0]
     return found
 
 
-def settings(path: Path) -> set[str]:
+def _import(project: Path, home: Path) -> None:
+    """Have the editor at work until everything is imported.
+
+    `--quit` ends it after its first look around, which on a busy machine comes before it has imported anything.
+    """
+    wanted = {path: _settings(path) for path in project.rglob("*.import")}
+    with (project.parent / "editor.log").open("w+") as log:
+        editor = subprocess.Popen(
+            [PROGRAM, "--path", str(project), "--editor", "--verbose"],
+            env=_environment(home),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            until(lambda: all(_is_imported(project, file) for file in wanted), "the editor has imported all pictures")
+        finally:
+            editor.terminate()
+            editor.wait(PATIENCE_S)
+    told = (project.parent / "editor.log").read_text()
+    _check(told)
+    for path, lines in wanted.items():
+        assert lines <= _settings(path), f"{path.name} is now\n{path.read_text()}\nand the editor said\n{told}"
+
+
+def _is_imported(project: Path, file: Path) -> bool:
+    """Whether an import file names its texture, and the sum of it, which is written last, is there."""
+    named = next((line for line in _settings(file) if line.startswith('path="res://')), "")
+    return bool(named) and (project / named[len('path="res://') : -1]).with_suffix(".md5").exists()
+
+
+def _settings(path: Path) -> set[str]:
     """The settings in an import file, a line each."""
     return {line for line in path.read_text().splitlines() if "=" in line}
 
 
 def _run(arguments: list[str], project: Path, home: Path) -> str:
-    folders = {f"XDG_{name}_HOME": str(home) for name in ("DATA", "CONFIG", "CACHE")}
     done = subprocess.run(
         [PROGRAM, "--path", str(project), *arguments],
-        env=os.environ | folders | {"HOME": str(home)},
+        env=_environment(home),
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
         check=True,
     )
-    # It always complains of the locale C, and of nothing else where all is well.
-    errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR") and "locale" not in line]
-    assert errors == [], done.stderr
+    _check(done.stderr)
     return done.stdout
+
+
+def _environment(home: Path) -> dict[str, str]:
+    return os.environ | {f"XDG_{name}_HOME": str(home) for name in ("DATA", "CONFIG", "CACHE")} | {"HOME": str(home)}
+
+
+def _check(told: str) -> None:
+    """It always complains of the locale C, and of nothing else where all is well."""
+    assert [line for line in told.splitlines() if line.startswith("ERROR") and "locale" not in line] == [], told
