@@ -3,11 +3,11 @@
 ARGS ?=
 BIN := .venv/bin
 # Half of these wait for libraries to load, so a file goes to each core; the others want the machine for themselves.
-STUDIO_TESTS := $(wildcard tests/test_studio_*.py)
+STUDIO_TESTS := $(wildcard tests/test_studio_*.py tests/test_accel_*.py)
 CODE := src tests benchmarks examples tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-bench play test check bench bench-content bench-studio docs
+.PHONY: help setup setup-test setup-bench play test check bench bench-content bench-studio bench-accel inventory docs
 
 help: ## Show these verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -48,6 +48,12 @@ bench-content: setup-bench ## Measure content, side by side with casync and othe
 
 bench-studio: setup-bench ## Measure the studio, side by side with llama.cpp and diffusers; ARGS="…"
 	@$(BIN)/python -m benchmarks.studio $(ARGS)
+
+bench-accel: setup-bench ## Measure how long an inventory and a report take; ARGS="…"
+	@$(BIN)/python -m benchmarks.accel $(ARGS)
+
+inventory: setup-test ## Take the inventories of operators again, after an update of torch or diffusers; ARGS="MODEL…"
+	@$(BIN)/python tools/inventory.py $(ARGS)
 
 docs: setup-test ## Write the generated pages of docs/ anew
 	@$(BIN)/python tools/docs.py

@@ -139,6 +139,7 @@ def test_there_is_a_first_guess_for_every_kind(kind: Kind) -> None:
     found = guess(kind, work_units(spec(kind)), model_size=GB, speed=1e12)
     assert 0 < found.low < found.seconds < found.high
     assert found.jobs == 0
+    assert guess(kind, 1.0, model_size=1, speed=1e12).seconds >= (0 if kind is Kind.TEXT else 1), "nothing is free"
 
 
 def model(name: str, size: int, kind: Kind = Kind.IMAGE, **more: object) -> InstalledModel:

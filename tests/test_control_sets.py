@@ -173,6 +173,21 @@ def test_a_job_that_was_there_before_becomes_a_take_once(studio: Studio) -> None
         studio.sets.found("icons", 0, JobId("nothere"))
 
 
+def test_what_is_known_is_there_when_it_is_handed_in(studio: Studio) -> None:
+    recorded(studio, "red", "blue")
+    results = {take.job: take.outputs for place in studio.sets.get("icons").places for take in place.takes}
+    [(old, outputs), *_] = results.items()
+    studio.sets.record("again", places("red", "blue"))
+    specs = studio.sets.missing("again")
+    give = lambda job: outputs if studio.results.give(old, outputs, job=job) else None  # noqa: E731
+    first, second = studio.sets.hand_in("again", specs, known=[give, None])
+    assert (first.state, second.state, first.outputs) == (State.DONE, State.QUEUED, tuple(outputs))
+    assert studio.sets.file("again", 0).read_bytes() == PICTURE.data
+    assert studio.sets.missing("again") == [], "one is there, and one on its way"
+    studio.jobs.cancel(second.job)
+    assert [spec.row for spec in studio.sets.missing("again")] == [1]
+
+
 def test_a_result_whose_job_nobody_knows_any_more_is_handed_in_once(studio: Studio) -> None:
     [(name, spec)] = places("red")
     studio.sets.record("icons", [(name, spec)])

@@ -89,6 +89,17 @@ def test_json_keeps_to_its_schema(server: Server) -> None:
     assert isinstance(item["damage"], int)
 
 
+def test_a_schema_that_nothing_can_meet_is_refused_with_its_place(server: Server) -> None:
+    number = {"type": "integer", "minimum": 5, "maximum": 1}
+    schema: dict[str, object] = {"type": "object", "properties": {"n": number}, "required": ["n"]}
+    with pytest.raises(openai.BadRequestError, match=r"at properties\.n, minimum 5 is above maximum 1"):
+        server.openai.chat.completions.create(
+            model=MODEL,
+            messages=HELLO,
+            response_format={"type": "json_schema", "json_schema": {"name": "n", "schema": schema}},
+        )
+
+
 def test_a_tool_is_called(server: Server) -> None:
     tool: ChatCompletionToolParam = {
         "type": "function",
@@ -207,13 +218,14 @@ def test_the_log_has_no_token(home: Home, server: Server) -> None:
         ("/v1/videos", {"prompt": "x", "seconds": 60}, 400),
         ("/v1/videos", "no JSON", 400),
         ("/v1/nothing", {}, 404),
+        ("/v1/models", {}, 405),
     ],
 )
 def test_errors_below_v1_have_openais_shape(server: Server, path: str, body: object, status: int) -> None:
     content = body if isinstance(body, str) else json.dumps(body)
     answer = server.http.post(path, content=content, headers={"Content-Type": "application/json"})
     assert answer.status_code == status
-    assert answer.json()["error"]["message"].endswith(".") or status == 404
+    assert answer.json()["error"]["message"].endswith(".")
 
 
 @pytest.mark.parametrize(
@@ -237,6 +249,7 @@ def test_errors_below_api_are_problems(server: Server, method: str, path: str, b
     problem = answer.json()
     assert (answer.status_code, problem["status"]) == (status, status)
     assert set(problem) == {"type", "title", "status", "detail"}
+    assert problem["detail"].count(" ") > 2, "a sentence"
 
 
 def test_a_request_that_is_too_long_is_refused_unread(server: Server) -> None:

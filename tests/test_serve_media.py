@@ -5,6 +5,7 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import openai
@@ -70,6 +71,99 @@ def test_the_same_request_is_answered_with_the_same_file(server: Server) -> None
     assert first.data == second.data
 
 
+def test_a_picture_is_seen_while_it_is_made(server: Server) -> None:
+    slow = {"steps": 120, "seed": 11}
+    events = list(
+        server.openai.images.generate(
+            model="tiny", prompt="a crown", size="64x64", stream=True, partial_images=2, extra_body=slow
+        )
+    )
+    *partial, last = [(event.type, getattr(event, "partial_image_index", None)) for event in events]
+    assert partial[:1] == [("image_generation.partial_image", 0)]
+    # A machine that is fast enough has no time for the second one.
+    assert partial[1:] in ([], [("image_generation.partial_image", 1)])
+    assert last == ("image_generation.completed", None)
+    pictures = [Image.open(io.BytesIO(base64.b64decode(event.b64_json))) for event in events]
+    assert pictures[-1].size == (64, 64)
+    assert len({picture.tobytes() for picture in pictures}) == len(pictures)
+    assert (events[-1].size, events[-1].output_format) == ("64x64", "png")
+    whole = server.openai.images.generate(model="tiny", prompt="a crown", size="64x64", extra_body=slow)
+    assert whole.data is not None
+    assert whole.data[0].b64_json == events[-1].b64_json
+
+
+def test_a_change_is_streamed_and_what_was_made_before_comes_at_once(server: Server) -> None:
+    def events() -> list[Any]:
+        return list(
+            server.openai.images.edit(
+                model="tiny-edit",
+                image=[("a.png", picture())],
+                prompt="blue",
+                size="64x64",
+                stream=True,
+                partial_images=1,
+                extra_body=FEW,
+            )
+        )
+
+    assert events()[-1].type == "image_edit.completed"
+    assert [event.type for event in events()] == ["image_edit.completed"]
+
+
+def test_leaving_a_stream_of_pictures_ends_its_job(server: Server) -> None:
+    stream = server.openai.images.generate(
+        model="tiny",
+        prompt="never",
+        size="64x64",
+        n=2,
+        stream=True,
+        partial_images=3,
+        extra_body={"steps": 200, "seed": 1},
+    )
+    next(iter(stream))
+    stream.close()
+    jobs = [each for each in server.http.get("/api/jobs").json()["jobs"] if each["spec"]["prompt"] == "never"]
+    assert [server.wait(each["id"], "cancelled")["state"] for each in jobs] == ["cancelled"] * 2
+
+
+def test_a_stream_that_cannot_be_is_refused(server: Server) -> None:
+    with pytest.raises(openai.BadRequestError, match="partial_images are sent in a stream"):
+        server.openai.images.generate(model="tiny", prompt="x", extra_body={"partial_images": 1})
+    with pytest.raises(openai.BadRequestError, match="A stream has no addresses"):
+        server.openai.images.generate(model="tiny", prompt="x", stream=True, response_format="url")
+
+
+def test_a_set_that_is_made_a_second_time_is_there_at_once(server: Server) -> None:
+    jobs = [
+        {
+            "kind": "image",
+            "model": "tiny",
+            "prompt": "a helmet",
+            "seed": seed,
+            "parameters": {"width": 64, "height": 64, "steps": 1},
+        }
+        for seed in range(3)
+    ]
+
+    def made(name: str, number: int = 3) -> dict[str, Any]:
+        answer = server.http.post("/api/sets", json={"name": name, "jobs": jobs[:number]})
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+    def states(found: dict[str, Any]) -> list[list[str]]:
+        return [[take["state"] for take in place["takes"]] for place in found["places"]]
+
+    made("first", 2)
+    until(lambda: states(server.http.get("/api/sets/first").json()) == [["done"], ["done"]], "the set is made")
+    second = made("second")
+    assert states(second)[:2] == [["done"], ["done"]], "they were known when they were handed in"
+    assert states(second)[2] != ["done"], "the third one is new"
+    first = server.http.get("/api/sets/first").json()
+    urls = [each["places"][1]["takes"][0]["outputs"][0]["url"] for each in (first, second)]
+    assert server.http.get(urls[0]).content == server.http.get(urls[1]).content
+    assert [len(place["takes"]) for place in made("first", 2)["places"]] == [1, 1], "and is not made anew"
+
+
 def test_a_picture_can_be_fetched_by_its_address(server: Server) -> None:
     made = server.openai.images.generate(
         model="tiny", prompt="a potion", size="64x64", response_format="url", extra_body=FEW
@@ -105,7 +199,7 @@ def test_only_the_hole_of_a_mask_is_changed(server: Server) -> None:
 @pytest.mark.parametrize(
     ("image", "mask", "why"),
     [
-        (b"no picture", None, "cannot be read"),
+        (b"no picture", None, "The picture cannot be read: it is no picture."),
         (picture()[:100], None, "cannot be read"),
         (picture(), picture()[:100], "The mask cannot be read"),
         (picture(), b"", "no transparent part"),

@@ -1,7 +1,11 @@
 """The vendor's video API: what it is asked, what comes of its answers, and what happens when it fails."""
 
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +14,7 @@ import pytest
 import tenku.studio.engines.dashscope as dashscope
 import tenku.studio.engines.dashscopecall as dashscopecall
 from studio_dashscope import KEY, TASK, Handler, Vendor, dying, expired, failed, halved, hanging, refusing, vendor
+from studio_serve import until
 from tenku.base.errors import CancelledJob, JobError, ModelError
 from tenku.studio.addmodel import add_remote
 from tenku.studio.desk import EmptyDesk
@@ -21,7 +26,8 @@ from tenku.studio.media.samples import Samples
 from tenku.studio.media.writevideo import write_video
 from tenku.studio.model import InstalledModel, JobSpec, Json, Kind
 from tenku.studio.models import Models
-from tenku.studio.ports import Made, Step
+from tenku.studio.notes import OLD_S, FolderNotes, MemoryNotes
+from tenku.studio.ports import Made, Notes, Step
 from tenku.studio.videojob import request_of
 
 QUICK: dict[str, Json] = {"poll_s": 0.01, "pause_s": 0.01, "connect_s": 2.0, "answer_s": 2.0, "task_s": 20.0}
@@ -31,8 +37,10 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
 class OnePicture(EmptyDesk):
     """A desk with the same bytes for every input."""
 
-    def __init__(self, data: bytes = PNG) -> None:
+    def __init__(self, data: bytes = PNG, *, notes: Notes | None = None) -> None:
+        super().__init__()
         self._data = data
+        self.notes = notes or self.notes
 
     def input(self, name: str) -> bytes:  # noqa: ARG002
         return self._data
@@ -75,9 +83,11 @@ def spec(**parameters: Json) -> JobSpec:
     return JobSpec(kind=Kind.VIDEO, model="far", prompt="a dragon circles a tower", parameters=given, seed=seed)
 
 
-def make(at: DashScopeEngine, job: JobSpec | None = None, steps: list[Step] | None = None) -> Made:
+def make(
+    at: DashScopeEngine, job: JobSpec | None = None, steps: list[Step] | None = None, notes: Notes | None = None
+) -> Made:
     taken = steps if steps is not None else []
-    return at.run(job or spec(), desk=OnePicture(), report=taken.append, stop=never)
+    return at.run(job or spec(), desk=OnePicture(notes=notes), report=taken.append, stop=never)
 
 
 def test_a_video_with_sound_comes_in_one_pass(there: Vendor, film: bytes) -> None:
@@ -225,13 +235,68 @@ def test_a_refused_request_says_what_to_do(there: Vendor, status: int, code: str
 
 
 def test_a_server_that_dies_in_mid_poll_can_be_tried_again_without_paying_twice(there: Vendor, film: bytes) -> None:
-    at = engine(there)
+    at, notes = engine(there), MemoryNotes()
     there.polls += [Handler.task, *[dying] * dashscope.TRIES]
     with pytest.raises(JobError, match="broke off") as caught:
-        make(at)
+        make(at, notes=notes)
     assert caught.value.again
-    assert make(at).outputs[0].data == film
+    assert make(at, notes=notes).outputs[0].data == film
     assert there.count("POST") == 1
+    make(at, notes=notes)
+    assert there.count("POST") == 2, "what was fetched is done with"
+
+
+def test_a_killed_worker_does_not_pay_twice(there: Vendor, film: bytes, tmp_path: Path) -> None:
+    """kill -9 while the vendor works: whoever tries the job again looks at the same task."""
+    there.states[:] = ["RUNNING"]
+    with killed(there, tmp_path, when=lambda: there.count("GET") > 1):
+        pass
+    there.states[:] = ["SUCCEEDED"]
+    assert make(engine(there), notes=FolderNotes(tmp_path, now=time.time)).outputs[0].data == film
+    assert there.count("POST") == 1
+    assert list(tmp_path.iterdir()) == [], "it is fetched"
+
+
+def test_a_worker_that_is_killed_while_it_asks_leaves_the_question_to_people(there: Vendor, tmp_path: Path) -> None:
+    there.creates.append(hanging)
+    with killed(there, tmp_path, when=lambda: there.count("POST") == 1):
+        there.go_on.set()
+    notes = FolderNotes(tmp_path, now=time.time)
+    with pytest.raises(JobError, match="nobody knows whether a task began") as caught:
+        make(engine(there), notes=notes)
+    assert (caught.value.again, there.count("POST")) == (False, 1)
+    make(engine(there), notes=notes)
+    assert there.count("POST") == 2, "somebody looked, and asked again"
+
+
+def test_a_note_is_good_for_as_long_as_a_vendor_keeps_a_task(tmp_path: Path) -> None:
+    now = time.time()
+    FolderNotes(tmp_path, now=lambda: now).keep("a" * 64, "task")
+    later = FolderNotes(tmp_path, now=lambda: now + OLD_S + 60)
+    assert (FolderNotes(tmp_path, now=lambda: now).find("a" * 64), later.find("a" * 64)) == ("task", "")
+
+
+WORKER = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+import test_studio_dashscope as here
+from tenku.studio.notes import FolderNotes
+here.make(here.engine(here.Vendor(b"", url={url!r})), notes=FolderNotes(Path({folder!r}), now=time.time))
+"""
+
+
+@contextmanager
+def killed(there: Vendor, folder: Path, *, when: Callable[[], bool]) -> Iterator[None]:
+    """A process that has a video made, and is killed when something is so; the block runs after that."""
+    code = WORKER.format(tests=str(Path(__file__).parent), url=there.url, folder=str(folder))
+    worker = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        until(when, "the worker is that far")
+    finally:
+        worker.kill()
+        worker.wait()
+    yield
 
 
 def test_a_moment_without_the_server_is_survived(there: Vendor, film: bytes) -> None:
@@ -343,12 +408,12 @@ def test_a_task_that_waits_is_cancelled_at_the_vendors_too(there: Vendor) -> Non
 def test_a_task_at_work_is_kept_for_the_next_try(there: Vendor, film: bytes) -> None:
     """The vendor ends only tasks that wait; one that runs is paid for."""
     there.states[:] = ["RUNNING"]
-    at = engine(there)
+    at, desk = engine(there), OnePicture()
     there.cancels.append(refusing(400, "UnsupportedOperation", "Failed to cancel the task."))
     with pytest.raises(CancelledJob):
-        at.run(spec(), desk=EmptyDesk(), report=lambda _: None, stop=lambda: there.count("GET") > 1)
+        at.run(spec(), desk=desk, report=lambda _: None, stop=lambda: there.count("GET") > 1)
     there.states[:] = ["SUCCEEDED"]
-    assert make(at).outputs[0].data == film
+    assert make(at, notes=desk.notes).outputs[0].data == film
     assert there.count("POST /api/v1/services") == 1
 
 

@@ -115,11 +115,22 @@ def test_what_is_rejected_is_made_again_in_its_place_and_what_is_approved_is_pub
     assert [(place["verdict"], len(place["takes"])) for place in found["places"]] == [("approved", 1), ("open", 2)]
     assert (out / "potion-icon-0001.png").read_bytes() == before[1]
     assert (out / "potion-icon-0002.png").read_bytes() != before[2], "the new take has the place"
+    sheet = opened(out / "sheet" / "potion-icon.png").convert("RGBA")
+    new = opened(out / "potion-icon-0002.png").convert("RGBA")
+    assert sheet.crop((16, 0, 32, 16)).tobytes() == new.tobytes(), "and its cell in the sheet that the game loads"
+    desk.run("sets", "approve", "potion-icon", "1", "--take", "1")
+    old = opened(out / "sheet" / "potion-icon.png").convert("RGBA").crop((16, 0, 32, 16))
+    assert old.tobytes() == opened(out / "potion-icon-0002.png").convert("RGBA").tobytes() != new.tobytes()
+    desk.run("sets", "reopen", "potion-icon", "1")
     desk.run("sets", "export", "potion-icon", "--out", "final", "--sheet", "2x1", "--unity")
     final = house.folder / "final"
     assert [path.name for path in final.glob("potion*.png")] == ["potion-icon-0001.png"]
     assert opened(final / "sheet" / "potion-icon.png").size == (32, 16), "who is not approved has an empty cell"
     assert (final / "sheet" / "potion-icon.png.meta").is_file()
+    desk.run("sets", "export", "potion-icon", "--out", "usual")
+    usual = house.folder / "usual" / "sheet"
+    assert (usual / "potion-icon" / "potion-icon-0001.tres").is_file(), "the sheet that it was made with"
+    assert not (usual / "potion-icon.png.meta").exists()
     desk.run("keys", "new", "art", "--no-password")
     (house.folder / "store").mkdir()
     sent = desk.json("sets", "publish", "potion-icon", "supergame:art", "--store", "store", "--key", "art.key")
@@ -161,18 +172,30 @@ def test_a_batch_has_rows_of_several_kinds_and_a_missing_file_fails_its_row_alon
 ) -> None:
     Image.new("RGB", (64, 64), "white").save(house.folder / "begin.png")
     rows = [
-        "kind,prompt,name,size,image,strength,steps,model",
-        "image,an axe,axe,64x64,begin.png,0.5,2,tiny-image",
-        "image,a bow,bow,64x64,gone.png,0.5,2,tiny-image",
-        "smell,a dragon,dragon,,,,,",
-        "image,a spear,spear,64x64,,,2,tiny-image",
+        "kind,prompt,name,size,from,strength,steps,model,style,sheet",
+        "image,an axe,axe,64x64,begin.png,0.5,2,tiny-image,,",
+        "image,a bow,bow,64x64,gone.png,0.5,2,tiny-image,,",
+        "smell,a dragon,dragon,,,,,,,",
+        "image,a spear,spear,64x64,,,2,tiny-image,,",
+        "image,grass,grass,,,,,tiny-image,tiny,2x1",
     ]
     (house.folder / "assets.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     told = desk.json("make", "batch", "assets.csv", code=1)
-    assert (told["made"], told["files"]) == (2, {"axe": "axe.png", "spear": "spear.png"})
+    files = [f"{name}.png" for name in ("axe", "spear", "grass-0001", "grass-0002")]
+    assert (told["made"], list(told["files"].values())) == (4, files)
     assert {row["name"] for row in told["bad_rows"]} == {"line 3 bow", "line 4 dragon"}
-    assert [place["name"] for place in desk.json("sets", "show", "assets")["places"]] == ["axe", "spear"]
-    assert opened(house.folder / "assets" / "axe.png").size == (64, 64)
+    out = house.folder / "assets"
+    places = desk.json("sets", "show", "assets")["places"]
+    assert [place["style"] for place in places] == ["", "", "tiny", "tiny"]
+    assert [opened(out / name).size for name in files] == [(64, 64)] * 2 + [(16, 16)] * 2
+    before = opened(out / "sheet" / "grass.png").convert("RGBA")
+    assert (before.size, len(before.getcolors() or [])) == ((32, 16), 6), "one palette for the pictures of one style"
+    desk.run("sets", "reject", "assets", "grass-0002")
+    desk.run("sets", "remake", "assets")
+    after = opened(out / "sheet" / "grass.png").convert("RGBA")
+    assert after.crop((0, 0, 16, 16)).tobytes() == before.crop((0, 0, 16, 16)).tobytes()
+    assert after.crop((16, 0, 32, 16)).tobytes() == opened(out / "grass-0002.png").convert("RGBA").tobytes()
+    assert after.tobytes() != before.tobytes()
 
 
 def test_a_video_and_its_sound_are_made_and_told_of(house: House, desk: Desk, working: object) -> None:  # noqa: ARG001

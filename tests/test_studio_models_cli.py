@@ -55,6 +55,7 @@ def test_what_cannot_be_had_is_one_sentence(tmp_path: Path) -> None:
     house.refused(
         "models", "add", "ltx-2", part="LicenseRef-LTX-2-Community-License-Agreement, has to be accepted", code=1
     )
+    house.refused("models", "add", "ltx-2", part="Read it at https://huggingface.co/Lightricks/LTX-2", code=1)
     house.refused("models", "add", "x", "--from", tmp_path, part="bring a folder with a model_index.json", code=1)
     house.refused("models", "add", "x", "--set", "steps", part="it has to be NAME=VALUE", code=2)
     house.refused("models", "add", "x", part="Where x can be had is not known", code=1)

@@ -1,5 +1,6 @@
 """The studio page in a real Chromium, on a real server with real engines: door, queue, contact sheet, phone."""
 
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -130,9 +131,8 @@ def test_a_set_is_looked_through(page: Page, server: Server) -> None:
     until(page, ALL_LOADED.format(3))
     assert page.url.endswith("#/sets/potions")
     assert page.locator(".place .media img").first.evaluate("picture => picture.naturalWidth") == 64
-    first, second, third = (page.locator(f'[data-row="{row}"]') for row in range(3))
-    first.focus()
-    page.keyboard.press("a")
+    second, third = (page.locator(f'[data-row="{row}"]') for row in (1, 2))
+    page.keyboard.press("a")  # the first has the focus as soon as the sheet is there
     until(page, "document.querySelector('[data-row=\"0\"]').classList.contains('approved')")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("r")
@@ -146,6 +146,12 @@ def test_a_set_is_looked_through(page: Page, server: Server) -> None:
     assert second.get_attribute("class") == "place open"
     kept = server.http.get("/api/sets/potions").json()["places"]
     assert [(place["verdict"], place["chosen"]) for place in kept] == [("approved", 1), ("open", 0), ("approved", 4)]
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Download").click()
+    names = zipfile.ZipFile(saved.value.path()).namelist()
+    assert [name for name in names if name.endswith(".png")] == [
+        f"potions/{name}.png" for name in ("0001", "0003", "contact")
+    ]
 
 
 def test_an_asset_is_seen_large_with_where_it_came_from(page: Page, server: Server) -> None:

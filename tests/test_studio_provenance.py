@@ -13,6 +13,7 @@ import pytest
 from PIL import Image, ImageChops
 
 from tenku.base.errors import StudioError
+from tenku.cli.provenance import heard
 from tenku.studio.media.readback import read_back
 from tenku.studio.media.readsound import read_sound
 from tenku.studio.media.writesound import write_sound
@@ -130,6 +131,15 @@ def test_a_sound_can_be_heard_as_before(signer: Signer, form: str) -> None:
     signed = signer.sign(plain, PROVENANCE)
     assert np.array_equal(read_sound(signed.data).data, read_sound(plain.data).data)
     assert (read_claim(signed.data, signed.media_type) is None) == (form == "flac")
+
+
+def test_the_sounds_model_is_said_with_its_licence() -> None:
+    others = {"sound_model": {"name": "stable-audio-open", "licence": "LicenseRef-Stability"}}
+    assert heard({"sound": "made beside the picture", "others": others}) == (
+        "made beside the picture by stable-audio-open, licence LicenseRef-Stability"
+    )
+    assert heard({"sound": "in one pass"}) == "in one pass"
+    assert heard({}) == ""
 
 
 def test_a_video_plays_as_before(signer: Signer) -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from studio_tiny import Tiny, image_model, tiny_image
 from tenku.base.errors import CancelledJob, JobError, ModelError
+from tenku.studio.desk import EmptyDesk
 from tenku.studio.diffusion.pictureprocessor import picture_processor
 from tenku.studio.diffusion.quiet import quiet
 from tenku.studio.engines.qwenimage import QwenImage, load
@@ -26,10 +27,11 @@ SIDE = 64
 EDIT = "diffusers.pipelines.qwenimage.pipeline_qwenimage_"
 
 
-class Folder:
+class Folder(EmptyDesk):
     """Implements `Desk`: files by their names."""
 
     def __init__(self, files: Mapping[str, Image.Image]) -> None:
+        super().__init__()
         self._files = files
 
     def input(self, name: str) -> bytes:

@@ -20,6 +20,7 @@ from tenku.studio.makers import Makers
 from tenku.studio.media.checkvideo import check_video
 from tenku.studio.media.readback import read_back
 from tenku.studio.model import InstalledModel, Job, JobSpec, Kind, State
+from tenku.studio.notes import MemoryNotes
 from tenku.studio.pool import Pool
 from tenku.studio.results import Results
 from tenku.studio.runner import Parts, Runner
@@ -38,7 +39,7 @@ class Studio:
         parts = Parts(
             queue=self.jobs,
             pool=pool,
-            desk=WorkerDesk(Inputs(folder / "inputs"), pool, self.find),
+            desk=WorkerDesk(Inputs(folder / "inputs"), pool, self.find, notes=MemoryNotes()),
             results=self.results,
             find=self.find,
             maker=makers.maker,

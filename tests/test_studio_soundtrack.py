@@ -11,6 +11,7 @@ import pytest
 from studio_tiny_audio import Tiny, sound_model
 from studio_tiny_audio import tiny_sound as tiny_sound
 from tenku.base.errors import CancelledJob, JobError, ModelError
+from tenku.studio.desk import EmptyDesk
 from tenku.studio.engines.audio import load
 from tenku.studio.engines.pump import never
 from tenku.studio.media.checkvideo import check_video
@@ -56,10 +57,11 @@ class Tone:
         """Nothing is held."""
 
 
-class Engines:
+class Engines(EmptyDesk):
     """A desk with these engines."""
 
     def __init__(self, **engines: Engine) -> None:
+        super().__init__()
         self.engines = engines
 
     def input(self, name: str) -> bytes:

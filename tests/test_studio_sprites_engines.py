@@ -16,8 +16,9 @@ from studio_godot4 import load_all
 from studio_tres import read_tres
 from tenku.base.errors import UsageError
 from tenku.studio.sprites.atlas import Animation, Atlas, Frame, Point
+from tenku.studio.sprites.grid import Grid
 from tenku.studio.sprites.pixels import Pixels
-from tenku.studio.sprites.sheet import Grid, Packing, Sheet, Sprite, make_sheet
+from tenku.studio.sprites.sheet import Packing, Sheet, Sprite, make_sheet
 from tenku.studio.sprites.unity import sprite_id
 from tenku.studio.sprites.write import Engine, put_sheet, write_sheet
 

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from studio_art import drawn, png, potion, ring, sword
 from tenku.base.errors import FolderError, UsageError
 from tenku.studio.sprites.atlas import Animation, Point, Rect
+from tenku.studio.sprites.grid import Grid, parse_grid
 from tenku.studio.sprites.names import check_names, natural
 from tenku.studio.sprites.pack import Box, Packed, pack
 from tenku.studio.sprites.pixels import Pixels, blank, decode
-from tenku.studio.sprites.sheet import Grid, Packing, Sprite, cut_out, make_sheet, parse_grid
+from tenku.studio.sprites.sheet import Packing, Sprite, cut_out, make_sheet
 from tenku.studio.sprites.trim import extrude, trim, visible
 from tenku.studio.sprites.write import put_files, write_sheet
 

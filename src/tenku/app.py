@@ -15,6 +15,8 @@ from pathlib import Path
 from starlette.applications import Starlette
 
 from tenku.accel.claim import claim_path, claimed
+from tenku.accel.drivers import loaded_drivers
+from tenku.accel.leases import Leases
 from tenku.api.addresses import machine_names, network_addresses
 from tenku.api.content import content_app
 from tenku.api.play import PlayRoutes
@@ -29,8 +31,9 @@ from tenku.control.settings import ControlSettings
 from tenku.control.tokens import Tokens
 from tenku.play.choose_display import choose_display
 from tenku.play.display import PixelfluxDisplay
+from tenku.play.encoding import encoding
 from tenku.play.manifest import Manifest, find_program
-from tenku.play.model import PLAYER_SLOTS, VIEWER, Quality, SessionId, Slot
+from tenku.play.model import PLAYER_SLOTS, VIEWER, Quality, SessionId, Size, Slot
 from tenku.play.pads.choose import choose_pads
 from tenku.play.parts import Parts
 from tenku.play.recording import Recording
@@ -75,18 +78,33 @@ class Play:
             sweep(base)
             run = stack.enter_context(RunFolder(base))
             stack.enter_context(claimed(claim_path(base)))  # jobs of this machine make room as long as it is played
-            session = self._session(program, run)
+            display = self._display(run)
+            session = self._session(program, run, display)
             routes = PlayRoutes(session, now=time.monotonic).routes()
             server = HttpServer(Starlette(routes=routes), listener, tls=tls)
             stack.push_async_callback(server.close)
             await server.start()
             stack.push_async_callback(session.close)
             await session.start()
+            lease = encoding(
+                Leases(base),
+                display.encoder,
+                game=self._manifest.name,
+                size=self._size,
+                vendors=loaded_drivers(),
+            )
+            stack.enter_context(lease)
             yield Running(session, server.port, settings)
 
-    def _session(self, program: str, run: Path) -> Session:
-        settings, manifest = self._settings, self._manifest
-        size = manifest.size or settings.size
+    @property
+    def _size(self) -> Size:
+        return self._manifest.size or self._settings.size
+
+    def _display(self, run: Path) -> PixelfluxDisplay:
+        return PixelfluxDisplay(run, size=self._size, fps=self._settings.fps, codec=self._settings.codec.value)
+
+    def _session(self, program: str, run: Path, display: PixelfluxDisplay) -> Session:
+        settings, manifest, size = self._settings, self._manifest, self._size
         best = Quality(bitrate_kbps=settings.bitrate // 1000, fps=settings.fps, size=size)
         choice = choose_display(settings.display, manifest.display, has_xwayland=bool(shutil.which("Xwayland")))
         self._notify(f"Display: {choice.kind.value}, because {choice.why}.")
@@ -96,7 +114,6 @@ class Play:
             self._notify(f"This machine {lack}.")
         if pads.trouble():
             self._notify(pads.trouble())
-        display = PixelfluxDisplay(run, size=size, fps=settings.fps, codec=settings.codec.value)
         parts = Parts(
             manifest=manifest,
             program=program,
@@ -193,6 +210,7 @@ class StudioServer:
         from tenku.control.sets.book import Book
         from tenku.studio.inputs import Inputs
         from tenku.studio.models import Models
+        from tenku.studio.provenance.signer import own_signer
         from tenku.studio.results import Results
         from tenku.studio.sets.service import Sets
         from tenku.studio.styles.shelf import Shelf
@@ -219,6 +237,7 @@ class StudioServer:
                 styles=Shelf(folder / "styles"),
                 check=front.admission.check,
                 expect=lambda specs: together([front.forecast.one(spec) for spec in specs]),
+                seal=own_signer(folder).sign,
                 metrics=ServeMetrics(),
                 now=time.time,
                 seed=lambda: secrets.randbelow(2**32),

@@ -107,17 +107,20 @@ class Workshop:
         """Install a model that runs on a server elsewhere. Raises ModelError: it does not answer."""
         return add_remote(name, url, self.models, parameters=parameters, kind=kind)
 
-    def model_name(self, kind: Kind = Kind.TEXT, *, name: str = "") -> str:
+    def model_name(self, kind: Kind = Kind.TEXT, *, name: str = "", task: str = "") -> str:
         """The model that was asked for, else the only one of its kind. Raises UsageError, ModelError.
 
         Args:
             name: asked for by name; empty: the one that is set counts where it makes this.
+            task: of several models, those that say what they can count only where they can do this; empty: all count.
         """
         if name or self._studio.model:
             model = self.model(name or self._studio.model)
             if name or model.kind is kind:
                 return model.name
-        names = [model.name for model in self.models.list() if model.kind is kind]
+        there = [model for model in self.models.list() if model.kind is kind]
+        able = [model for model in there if not task or _can(model, task)]
+        names = [model.name for model in able or there]
         if not names:
             raise ModelError(
                 f"No model that makes {kind.value} is installed.",
@@ -223,3 +226,8 @@ class Workshop:
             return self.known(replace(spec, batch=batch))
 
         return Places(queue=self.jobs, results=self.results, known=known, takes=takes)
+
+
+def _can(model: InstalledModel, task: str) -> bool:
+    tasks = model.parameters.get("tasks")
+    return not isinstance(tasks, list) or task in tasks

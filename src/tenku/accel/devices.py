@@ -1,7 +1,6 @@
 """Which devices are on this machine, and their memory. The only file that knows the names of accelerators."""
 
-import importlib
-import importlib.util
+import logging
 import os
 import platform
 import sys
@@ -11,8 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tenku.accel.entrypoints import said
+from tenku.accel.torchload import load_torch
+
+log = logging.getLogger(__name__)
+
 ACCELERATORS = ("cuda", "xpu", "npu", "musa", "mps")
 """As torch calls them; AMD's are `cuda` there as well."""
+PROCESSOR = "cpu"
+KINDS = (PROCESSOR, *ACCELERATORS)
+"""Of devices that torch knows."""
+CUDA, XPU, NPU, MUSA, MPS = ACCELERATORS
 CGROUP = Path("/sys/fs/cgroup")
 NODES = ("nvidia*", "dri", "kfd", "dxg", "davinci*", "mtgpu*", "accel*")
 """What drivers put into /dev: NVIDIA's, AMD's and Intel's, Windows' subsystem, Ascend, Moore Threads."""
@@ -36,7 +44,18 @@ class Device:
 
 def devices() -> list[Device]:
     """The processor, and what torch finds where it is installed; accelerators first, as they are the faster ones."""
-    return [*_accelerators(), processor()]
+    return [*accelerators(load_torch() if may_have_accelerators() else None), processor()]
+
+
+def again(device: Device) -> Device:
+    """The same device, with what is free now. One that torch does not show stays as it was."""
+    if device.kind == PROCESSOR:
+        return processor()
+    torch = load_torch() if device.kind in ACCELERATORS and may_have_accelerators() else None
+    backend = getattr(torch, device.kind, None)
+    if backend is None or not backend.is_available() or device.index >= backend.device_count():
+        return device
+    return _device(backend, device.kind, device.index)
 
 
 def processor(meminfo: Path = Path("/proc/meminfo"), cgroup: Path = CGROUP) -> Device:
@@ -89,27 +108,29 @@ def may_have_accelerators(dev: Path = Path("/dev")) -> bool:
     return sys.platform == "darwin" or any(any(dev.glob(pattern)) for pattern in NODES)
 
 
-def _accelerators() -> list[Device]:
-    if not may_have_accelerators() or importlib.util.find_spec("torch") is None:
-        return []
-    try:
-        torch = importlib.import_module("torch")
-    except (ImportError, OSError):  # installed for another machine: its libraries do not load
-        return []
-    return [device for kind in ACCELERATORS for device in _of_kind(torch, kind)]
+def accelerators(torch: Any) -> list[Device]:
+    """What torch finds; `torch`: the module, None where there is none."""
+    return [] if torch is None else [device for kind in ACCELERATORS for device in _of_kind(torch, kind)]
 
 
 def _of_kind(torch: Any, kind: str) -> Sequence[Device]:
     backend = getattr(torch, kind, None)
-    if backend is None or not backend.is_available():
+    try:
+        if backend is None or not backend.is_available():
+            return []
+        return [_device(backend, kind, index) for index in range(backend.device_count())]
+    except RuntimeError as error:  # its driver is of another version, or does not answer
+        log.warning("torch cannot use %s: %s", kind, said(error))
         return []
-    count = backend.device_count()
-    return [_device(backend, kind, index) for index in range(count)]
 
 
 def _device(backend: Any, kind: str, index: int) -> Device:
     if not hasattr(backend, "mem_get_info"):  # it shares the machine's memory
         main = processor()
         return Device(kind, index, kind, main.memory, main.free)
-    free, memory = backend.mem_get_info(index)
+    try:
+        free, memory = backend.mem_get_info(index)
+    except RuntimeError as error:  # somebody has it for himself alone, or it is broken: the others work on
+        log.warning("%s:%s does not say what memory it has: %s", kind, index, said(error))
+        free = memory = 0
     return Device(kind, index, str(backend.get_device_name(index)), memory, free)

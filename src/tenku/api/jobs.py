@@ -122,7 +122,8 @@ def _check(parts: StudioParts, specs: list[JobSpec]) -> None:
         try:
             parts.check(spec)
         except (JobError, ModelError) as error:
-            raise Refused(422, f"jobs.{place}: {error.sentence()}") from None
+            which = f"jobs.{place}: " if len(specs) > 1 else ""
+            raise Refused(422, f"{which}{error.sentence()}") from None
 
 
 def _file(parts: StudioParts, job: Job, name: str) -> FileResponse:

@@ -80,7 +80,13 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
-        return error_response(request.url.path, error.status_code, str(error.detail), headers=error.headers)
+        detail = str(error.detail)
+        match error.status_code:
+            case 404:
+                detail = f"There is nothing at {request.url.path[:200]}. /openapi.json has all routes."
+            case 405:
+                detail = f"{request.url.path[:200]} takes no {request.method}. /openapi.json has all routes."
+        return error_response(request.url.path, error.status_code, detail, headers=error.headers)
 
     @app.exception_handler(Exception)
     async def fault(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 - uvicorn logs it

@@ -2,11 +2,13 @@
 
 import asyncio
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from tenku.api.handin import hand_in_takes
 from tenku.api.problem import Refused, answers
 from tenku.api.studioparts import StudioParts
 from tenku.api.teams import of_team, team_of
@@ -86,6 +88,8 @@ class PlaceOut(BaseModel):
     verdict: Verdict
     chosen: int
     """The take that was approved; 0: none."""
+    style: str
+    """A style of its own; empty: the set's."""
     shown: int
     """The take that stands for the place; 0: there is none."""
     takes: list[TakeOut]
@@ -152,10 +156,7 @@ def sets_router(parts: StudioParts) -> APIRouter:
     """The routes of asset sets. Without `async` they run in threads: the database blocks for milliseconds."""
     router = APIRouter(prefix="/api/sets", tags=["Sets"])
 
-    def own(request: Request) -> Sets:
-        """What the token may see: a team's token its sets alone."""
-        team = team_of(request)
-        return parts.sets.of(team) if team else parts.sets
+    own = partial(own_sets, parts)
 
     @router.get("", summary="List asset sets", responses=answers(401))
     def list_sets(request: Request) -> SetsOut:
@@ -164,9 +165,9 @@ def sets_router(parts: StudioParts) -> APIRouter:
     @router.post("", status_code=201, summary="Have a set made", responses=answers(401, 413, 422))
     async def create(request: Request, wanted: SetIn) -> SetOut:
         specs = of_team(request, [replace(job.spec(), row=row) for row, job in enumerate(wanted.jobs)])
-        made = await asyncio.to_thread(_create, parts, own(request), wanted, specs)
-        await parts.line.wake()
-        return made
+        sets = own(request)
+        missing = await asyncio.to_thread(_record, parts, sets, wanted, specs)
+        return _set(await hand_in_takes(parts, sets, wanted.name, missing))
 
     @router.get("/{name}", summary="Look at a set", responses=answers(401, 404))
     def get_set(request: Request, name: str) -> SetOut:
@@ -191,21 +192,26 @@ def sets_router(parts: StudioParts) -> APIRouter:
     @router.post("/{name}/vary", summary="Make new takes of one place", responses=answers(401, 404, 422))
     async def vary(request: Request, name: str, wanted: VaryIn) -> SetOut:
         sets, more = own(request), wanted.model_dump(exclude={"row"})
-        await asyncio.to_thread(sets.vary, name, wanted.row, **more)
-        await parts.line.wake()
-        return _set(await asyncio.to_thread(sets.get, name))
+        specs = await asyncio.to_thread(sets.variations, name, wanted.row, **more)
+        return _set(await hand_in_takes(parts, sets, name, specs))
 
     @router.post("/{name}/remake", summary="Make what was rejected anew", responses=answers(401, 404, 422))
     async def remake(request: Request, name: str, wanted: RemakeIn) -> SetOut:
         sets = own(request)
-        await asyncio.to_thread(sets.remake, name, wanted.rows)
-        await parts.line.wake()
-        return _set(await asyncio.to_thread(sets.get, name))
+        specs = await asyncio.to_thread(sets.replacements, name, wanted.rows)
+        return _set(await hand_in_takes(parts, sets, name, specs))
 
     return router
 
 
-def _create(parts: StudioParts, sets: Sets, wanted: SetIn, specs: list[JobSpec]) -> SetOut:
+def own_sets(parts: StudioParts, request: Request) -> Sets:
+    """What the token may see: a team's token its sets alone."""
+    team = team_of(request)
+    return parts.sets.of(team) if team else parts.sets
+
+
+def _record(parts: StudioParts, sets: Sets, wanted: SetIn, specs: list[JobSpec]) -> list[JobSpec]:
+    """Write the set down; the jobs that it lacks. One that is there already is not made a second time."""
     finish: dict[str, Json] = {}
     if wanted.style:
         style = _style(parts, wanted.style)
@@ -216,8 +222,7 @@ def _create(parts: StudioParts, sets: Sets, wanted: SetIn, specs: list[JobSpec])
     for spec in specs:
         parts.check(spec)
     sets.record(wanted.name, list(zip(names, specs, strict=False)), style=wanted.style, finish=finish)
-    sets.remake(wanted.name, [spec.row for spec in specs])
-    return _set(sets.get(wanted.name))
+    return sets.missing(wanted.name)
 
 
 def _reference(parts: StudioParts, path: Path) -> str:
@@ -269,6 +274,7 @@ def _place(place: Place) -> PlaceOut:
         prompt=place.spec.prompt,
         verdict=place.verdict,
         chosen=place.chosen,
+        style=place.style,
         shown=shown.number if shown else 0,
         takes=[_take(take) for take in place.takes],
     )

@@ -1,6 +1,7 @@
 """The application of `tenku serve`: OpenAI's API, jobs and models, behind one door."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from fastapi import Depends, FastAPI
@@ -17,7 +18,8 @@ from tenku.api.jobs import estimates_router, jobs_router
 from tenku.api.models import models_router
 from tenku.api.page import page_routes
 from tenku.api.problem import Problem, add_error_handlers
-from tenku.api.sets import sets_router, styles_router
+from tenku.api.setfiles import set_files_router
+from tenku.api.sets import own_sets, sets_router, styles_router
 from tenku.api.studioparts import StudioParts
 from tenku.api.v1.audio import audio_router
 from tenku.api.v1.chat import chat_router
@@ -53,6 +55,7 @@ def routes_app(parts: StudioParts) -> FastAPI:
         estimates_router(parts),
         inputs_router(parts),
         sets_router(parts),
+        set_files_router(parts, partial(own_sets, parts)),
         styles_router(parts),
         models_router(parts),
         voices_router(parts),

@@ -7,6 +7,7 @@ from tenku.api.workerline import WorkerLine
 from tenku.base.metrics import Counter, Gauge, Registry
 from tenku.studio.inputs import Inputs
 from tenku.studio.model import Estimate, InstalledModel, JobSpec
+from tenku.studio.outfolder import Seal
 from tenku.studio.ports import JobQueue
 from tenku.studio.results import Results
 from tenku.studio.sets.service import Sets
@@ -39,6 +40,8 @@ class StudioParts:
     """Finds what is wrong with a job before it is accepted; raises StudioError."""
     expect: Callable[[Sequence[JobSpec]], Estimate]
     """What such jobs would take together."""
+    seal: Seal
+    """Signs what is finished for a download."""
     metrics: ServeMetrics
     now: Callable[[], float]
     """Seconds since 1970."""

@@ -5,6 +5,7 @@ TenkuError
 │   ├── GameError         the game's folder, command or tenku.toml is wrong
 │   └── SettingError      a flag, variable or key has a value that cannot be used
 ├── MachineError          this machine lacks something: exit 2
+│   └── TakenError        a device's memory is promised to others, or used; it may be free later
 ├── AccessError           no link, a wrong or revoked link, too many attempts
 ├── ProtocolError         a peer sent what the protocol does not allow
 ├── RecordingError        the recording ended early; the game goes on
@@ -60,6 +61,18 @@ class MachineError(TenkuError):
     """This machine lacks something that was asked for; the hint names what brings it."""
 
     exit_code = 2
+
+
+class TakenError(MachineError):
+    """Memory of a device was wanted, and others were promised it, or use it.
+
+    `room`: bytes that could be had instead. `waits`: whether programs of ours are in the way, so that waiting helps.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", room: int = 0, waits: bool = True) -> None:
+        super().__init__(message, hint=hint)
+        self.room = room
+        self.waits = waits
 
 
 class AccessError(TenkuError):
@@ -133,11 +146,15 @@ class UnknownSet(StudioError):  # noqa: N818
 
 
 class JobError(StudioError):
-    """A job cannot be done. `again` says whether trying again may help, as when a server was away."""
+    """A job cannot be done. `again` says whether trying again may help, as when a server was away.
 
-    def __init__(self, message: str, *, hint: str = "", again: bool = False) -> None:
+    `parameter`: which one of the job is wrong, where it is one.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", again: bool = False, parameter: str = "") -> None:
         super().__init__(message, hint=hint)
         self.again = again
+        self.parameter = parameter
 
 
 class CancelledJob(StudioError):  # noqa: N818

@@ -14,7 +14,7 @@ from tenku.cli.target import Target
 if TYPE_CHECKING:
     from tenku.cli.made import Run
     from tenku.studio.sets.export import Exported
-    from tenku.studio.sprites.sheet import Grid
+    from tenku.studio.sets.sheetplan import SheetPlan
     from tenku.studio.sprites.write import Engine
     from tenku.studio.styles.finish import Finish
     from tenku.workshop import Workshop
@@ -45,22 +45,33 @@ def target_of(
     args: argparse.Namespace, shop: "Workshop", *, name: str, count: int, style: str, finish: "Finish"
 ) -> Target:
     """Where the assets go by the flags. Raises UsageError."""
+    from tenku.studio.sets.finishes import Finishes
     from tenku.studio.sets.model import check_set_name
 
     folder = args.out or Path(name)
-    grid, engines = sheet_of(args) if "sheet" in args else (None, [])
+    plan = plan_of(args, name=folder.absolute().name) if "sheet" in args else None
     several = count > 1 or bool(args.set)
     set_name = check_set_name(args.set or folder.absolute().name) if several else ""
-    return Target(shop, folder, set_name=set_name, style=style, finish=finish, grid=grid, engines=engines)
+    return Target(
+        shop, folder, set_name=set_name, style=style, finishes=Finishes(usual=finish), plans=[plan] if plan else []
+    )
 
 
-def sheet_of(args: argparse.Namespace) -> "tuple[Grid | None, list[Engine]]":
-    """The grid and the engines of the flags. Raises UsageError."""
-    from tenku.studio.sprites.sheet import parse_grid
+def plan_of(args: argparse.Namespace, *, name: str) -> "SheetPlan | None":
+    """The sheet that the flags ask for; None: none. Raises UsageError."""
+    from tenku.studio.sets.sheetplan import SheetPlan
+    from tenku.studio.sprites.grid import parse_grid
+
+    engines = engines_of(args)
+    grid = parse_grid(args.sheet) if args.sheet else None
+    return SheetPlan(name=name, grid=grid, engines=engines) if grid or engines else None
+
+
+def engines_of(args: argparse.Namespace) -> "tuple[Engine, ...]":
+    """For whom the flags want import files."""
     from tenku.studio.sprites.write import Engine
 
-    engines = [engine for engine, wanted in ((Engine.GODOT, args.godot), (Engine.UNITY, args.unity)) if wanted]
-    return parse_grid(args.sheet) if args.sheet else None, engines
+    return tuple(engine for engine, wanted in ((Engine.GODOT, args.godot), (Engine.UNITY, args.unity)) if wanted)
 
 
 def finish_run(
@@ -81,23 +92,15 @@ def finish_run(
         FolderError, JobError, UsageError: something cannot be written.
     """
     from tenku.studio.outfolder import report_rows
-    from tenku.studio.sets.export import PICTURES, VIDEOS, put_contact, put_sheet_of
+    from tenku.studio.sets.export import PICTURES, VIDEOS, put_contact
+    from tenku.studio.sets.folder import put_plans
 
     shown, exported = target.write(made.pieces)
     extra: dict[str, str] = {}
     if len(shown) > 1 and any(file.endswith((*PICTURES, *VIDEOS)) for file in exported.files.values()):
         extra["contact"] = str(put_contact(shown, target.folder, exported.files))
-    if (target.grid or target.engines) and exported.files:
-        written = put_sheet_of(
-            shown,
-            target.folder,
-            exported.files,
-            name=target.folder.absolute().name,
-            grid=target.grid,
-            engines=target.engines,
-            pixel_art=bool(target.finish.pixels),
-        )
-        extra["sheet"] = str(written[0])
+    if sheets := put_plans(target.plans, shown, target.folder, exported.files, finishes=target.finishes):
+        extra["sheet"] = ", ".join(map(str, sheets))
     if target.set_name:
         extra["set"] = target.set_name
     table = report_rows(made.pieces, files=exported.files, estimates=shop.estimates, bad=bad)

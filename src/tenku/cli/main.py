@@ -38,6 +38,7 @@ COMMANDS = {
     "serve": "Serve the studio's API: any OpenAI client, and jobs.",
     "tokens": "Make, list and revoke the tokens that open the API.",
     "teams": "List what teams use of the devices, and say what they may use.",
+    "devices": "List what models can run on: memory, drivers, encoders, what fits, who holds what.",
     "doctor": "Say what this machine can do, what is missing, and the package that brings it.",
 }
 """Every sub-command is a file of this folder, with `_` for `-`, that has `add_arguments(parser)` and `run(args)`; that

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from tenku.workshop import Workshop
 
 MOST = 10_000
-ON_WHITE = "on a plain white background"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
 
 def count_of(args: argparse.Namespace) -> int:
     """How many. Raises UsageError: not as many as the sheet has places."""
-    from tenku.studio.sprites.sheet import parse_grid
+    from tenku.studio.sprites.grid import parse_grid
 
     grid = parse_grid(args.sheet) if args.sheet else None
     if args.count is None:
@@ -101,20 +100,17 @@ def count_of(args: argparse.Namespace) -> int:
 def asks_of(args: argparse.Namespace, shop: "Workshop", style: "Style | None", *, name: str, count: int) -> "list[Ask]":
     """What is asked for. Raises UsageError, ModelError: a file cannot be read, no model is there."""
     from tenku.studio.model import Kind
-    from tenku.studio.recipes.image import image_asks
+    from tenku.studio.recipes.image import image_asks, on_white
 
-    model = shop.model_name(Kind.IMAGE, name=vars(args).get("model") or (style.model if style else ""))
+    parameters = parameters_of(args, shop)
+    name_of_model = vars(args).get("model") or (style.model if style else "")
+    model = shop.model_name(Kind.IMAGE, name=name_of_model, task=str(parameters.get("task", "make")))
     references = style.references if style else ()
-    subject = (
-        f"{args.prompt}, {ON_WHITE}"
-        if args.transparent and not (style and style.finish.background == "cut")
-        else args.prompt
-    )
     return image_asks(
-        subject,
+        on_white(args.prompt, style) if args.transparent else args.prompt,
         style,
         model=model,
-        parameters=parameters_of(args, shop),
+        parameters=parameters,
         references=[picture_input(shop, path, what="The style's reference") for path in references],
         count=count,
         seed=seed_of(args),
@@ -124,19 +120,16 @@ def asks_of(args: argparse.Namespace, shop: "Workshop", style: "Style | None", *
 
 def parameters_of(args: argparse.Namespace, shop: "Workshop") -> "dict[str, Json]":
     """What the flags say. Raises UsageError."""
+    from tenku.studio.recipes.image import begun
+
     given: dict[str, Json] = {
         **size_of(args),
         **numbers(args, steps=(1, 200), guidance=(0, 50), strength=(0, 1), layers=(1, 16)),
         **texts(args, "negative", "accelerate"),
     }
-    references = [picture_input(shop, path, what="--reference") for path in args.reference]
-    if args.image:
-        given["image"] = picture_input(shop, args.image, what="--from")
-    elif references:
-        given["image"] = references.pop(0)
-    if args.mask:
-        given["mask"] = picture_input(shop, args.mask, what="--mask")
-    if references:
-        given["references"] = references
-    task = args.task or ("inpaint" if args.mask else "edit" if args.reference else "")
-    return given | ({"task": task} if task else {})
+    for name, flag in (("image", "--from"), ("mask", "--mask")):
+        if path := getattr(args, name):
+            given[name] = picture_input(shop, path, what=flag)
+    if args.reference:
+        given["references"] = [picture_input(shop, path, what="--reference") for path in args.reference]
+    return begun(given | texts(args, "task"))

@@ -33,6 +33,14 @@ EXAMPLES = {
     Kind.SOUND: "'wind in tall trees'",
     Kind.SPEECH: "'The gate is open.'",
 }
+FROM_WORDS = {"make", "text"}
+"""Tasks of models, as their records have them, that need nothing but a prompt."""
+BEGUN = {
+    "edit": " --task edit --from potion.png",
+    "layers": " --task layers --from potion.png",
+    "frame": " --from first.png",
+}
+"""What others begin from."""
 KINDS = "text, image, video, sound or speech"
 REMOTE_KINDS = ("text", "speech", "video")
 """What a server with OpenAI's API can make for us; video with DashScope's."""
@@ -185,7 +193,15 @@ def tell(args: argparse.Namespace, model: "InstalledModel") -> None:
         return
     size = f", {bytes_text(model.size)}" if model.size else f" at {model.path}"
     print(f"Installed {model.name}: {model.kind.value}{size}, licence {model.licence}.")
-    print(f"\nTry it:  tenku make {model.kind.value} {EXAMPLES[model.kind]} --model {model.name}")
+    print(f"\nTry it:  tenku make {model.kind.value} {EXAMPLES[model.kind]} --model {model.name}{begun_with(model)}")
+
+
+def begun_with(model: "InstalledModel") -> str:
+    """The flags that an example needs, as its model makes nothing from words alone; empty: it does."""
+    tasks = model.parameters.get("tasks")
+    if not isinstance(tasks, list) or not tasks or set(tasks) & FROM_WORDS:
+        return ""
+    return BEGUN.get(str(tasks[0]), "")
 
 
 def _parameters(args: argparse.Namespace) -> "dict[str, Json]":

@@ -50,10 +50,17 @@ def _shown(file: Path, said: Mapping[str, Any]) -> str:
         ("signed by", str(signature.get("issuer", ""))),
         ("made with", str(model.get("name", ""))),
         ("licence", str(model.get("licence", ""))),
+        ("sound", heard(made)),
         ("engine", " ".join(str(engine[key]) for key in ("name", "version") if engine.get(key))),
         ("seed", str(made.get("seed", ""))),
         ("steps", "; ".join(_steps(said))),
     )
+
+
+def heard(made: Mapping[str, Any]) -> str:
+    """Which of the two it is, and who had a part in it besides the model; empty: nothing is to be heard."""
+    others = [f"{each['name']}, licence {each['licence']}" for each in made.get("others", {}).values()]
+    return f"{made.get('sound', '')}{' by ' if others else ''}{' and '.join(others)}"
 
 
 def _steps(said: Mapping[str, Any]) -> list[str]:

@@ -78,7 +78,8 @@ def _say(serving: "Serving", args: argparse.Namespace) -> None:
     if args.json:
         print(json.dumps({"url": serving.url, "token": token}), flush=True)
         return
-    print(f"\n  OpenAI's API:  {serving.url}/v1\n  Jobs, models:  {serving.url}/api")
+    print(f"\n  Studio page:   {serving.url}/studio{f'#token={token}' if token else ''}")
+    print(f"  OpenAI's API:  {serving.url}/v1\n  Jobs, models:  {serving.url}/api")
     if token is not None:
         print(f"  Token:         {token}\n\n  It is shown this once: keep it. `tenku tokens new NAME` makes more.")
     print("\n  Ctrl-C ends it.", flush=True)

@@ -200,6 +200,7 @@ def set_json(found: "AssetSet", shop: "Workshop") -> dict[str, Any]:
                 "name": place.name,
                 "verdict": place.verdict.value,
                 "chosen": place.chosen,
+                "style": place.style,
                 "file": file_of(place, shop) if place.shown and place.shown.outputs else "",
                 "takes": [
                     {

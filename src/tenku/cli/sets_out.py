@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tenku.base.errors import UsageError
 from tenku.cli.amounts import count_text
-from tenku.cli.assets import add_sheet_flags, faulty, need_out, print_faults, sheet_of, told
+from tenku.cli.assets import add_sheet_flags, faulty, need_out, plan_of, print_faults, told
 from tenku.cli.contents import rows as lines
 from tenku.cli.made import as_json, exit_code, run_recipe, say
 from tenku.cli.studio import add_flags, print_json, whole
@@ -74,15 +73,10 @@ def make_takes(args: argparse.Namespace, shop: "Workshop", rows: Sequence[int]) 
 
 
 def refresh(shop: "Workshop", found: "AssetSet") -> None:
-    """Bring the set's own folder to what is shown now; one that is gone stays gone. Raises FolderError, JobError."""
-    from tenku.studio.sets.export import put_contact, put_shown, settle, shown_of
+    """Bring the set's own folder to what is shown now, with the sheet in it. Raises FolderError, JobError."""
+    from tenku.studio.sets.folder import refresh_folder
 
-    folder = Path(found.folder) if found.folder else None
-    if folder is None or not folder.is_dir():
-        return
-    shown = shown_of(found)
-    exported = put_shown(shown, folder, shop.results, finish=settle(found, shop.results), seal=shop.seal)
-    put_contact(shown, folder, exported.files)
+    refresh_folder(found, shop.results, seal=shop.seal)
 
 
 def export(args: argparse.Namespace, shop: "Workshop") -> int:
@@ -120,35 +114,16 @@ def publish(args: argparse.Namespace, shop: "Workshop") -> int:
 def _write(
     args: argparse.Namespace, shop: "Workshop", found: "AssetSet", folder: Path, *, every: bool
 ) -> "tuple[Exported, dict[str, str]]":
-    from tenku.studio.sets.export import only_approved, put_contact, put_sheet_of, put_shown, settle, shown_of
+    from tenku.studio.sets.folder import write_set
+    from tenku.studio.sets.sheetplan import plans_json, sheet_name
 
-    grid, engines = sheet_of(args)
-    if grid and grid.columns * grid.rows < len(found.places):
-        raise UsageError(
-            f"A sheet of {args.sheet} has {grid.columns * grid.rows} places, and {found.name} has {len(found.places)}.",
-            hint="Give more columns or rows.",
-        )
-    shown = shown_of(found) if every else only_approved(shown_of(found))
-    if not any(each.files for each in shown):
-        raise UsageError(
-            f"Nothing of {found.name} is {'made' if every else 'approved'} yet.",
-            hint=f"tenku sets {'show' if every else 'approve'} {found.name}" + ("" if every else " all"),
-        )
-    finish = settle(found, shop.results)
-    exported = put_shown(shown, folder, shop.results, finish=finish, seal=shop.seal)
-    extra = {"contact": str(put_contact(shown, folder, exported.files))}
-    if grid or engines:
-        written = put_sheet_of(
-            shown,
-            folder,
-            exported.files,
-            name=found.name,
-            grid=grid,
-            engines=engines,
-            pixel_art=bool(finish.pixels),
-        )
-        extra["sheet"] = str(written[0])
-    return exported, extra
+    plan = plan_of(args, name=sheet_name(found))
+    written = write_set(found, folder, shop.results, every=every, plan=plan, seal=shop.seal)
+    if plan is not None and found.folder and folder.absolute() == Path(found.folder):
+        # It lies in the set's own folder now, which verdicts bring up to date.
+        shop.sets.plan(found.name, plans_json([plan]))
+    extra = {"contact": str(written.contact)}
+    return written.exported, extra | ({"sheet": ", ".join(map(str, written.sheets))} if written.sheets else {})
 
 
 def _asks(args: argparse.Namespace, shop: "Workshop", rows: Sequence[int]) -> "list[Ask]":

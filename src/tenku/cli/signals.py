@@ -1,11 +1,12 @@
 """Ctrl-C and its like: a server is asked to end, long work is stopped in the middle."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from typing import Any, TypeVar
 
 from tenku.cli.main import INTERRUPTED
@@ -23,6 +24,23 @@ def stop_on_signals() -> asyncio.Event:
     for number in SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     return stopped
+
+
+@contextlib.contextmanager
+def interruptible(stopped: str) -> Iterator[None]:
+    """Raises KeyboardInterrupt with this sentence in the block when somebody ends it; asking again changes nothing."""
+
+    def stop(*_: object) -> None:
+        for number in SIGNALS:  # what ends children must not be interrupted itself
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt(stopped)
+
+    before = {number: signal.signal(number, stop) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def run_stoppable(work: Coroutine[Any, Any, T], *, stopped: str) -> T:

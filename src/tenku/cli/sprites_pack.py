@@ -13,7 +13,8 @@ from tenku.cli.studio import print_json, whole
 if TYPE_CHECKING:
     from tenku.studio.sprites.atlas import Point
     from tenku.studio.sprites.gather import Gathered
-    from tenku.studio.sprites.sheet import Grid, Packing, Sprite
+    from tenku.studio.sprites.grid import Grid
+    from tenku.studio.sprites.sheet import Packing, Sprite
     from tenku.studio.sprites.write import Engine, Written
 
 
@@ -93,7 +94,8 @@ def tell(args: argparse.Namespace, written: "Written") -> None:
 
 
 def _layout(args: argparse.Namespace) -> "Packing | Grid":
-    from tenku.studio.sprites.sheet import LARGEST_PAGE, Grid, Packing, parse_grid
+    from tenku.studio.sprites.grid import Grid, parse_grid
+    from tenku.studio.sprites.sheet import LARGEST_PAGE, Packing
 
     padding = whole("--padding", args.padding or ("0" if args.grid else "2"), low=0, high=64)
     if args.grid:

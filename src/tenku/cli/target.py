@@ -1,7 +1,6 @@
 """Where the assets of one command go: a folder of the user, and the asset set that they are."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +12,9 @@ if TYPE_CHECKING:
     from tenku.studio.outfolder import OutFolder
     from tenku.studio.recipes.recipe import Ask
     from tenku.studio.sets.export import Exported, Shown
+    from tenku.studio.sets.finishes import Finishes
     from tenku.studio.sets.model import AssetSet
-    from tenku.studio.sprites.sheet import Grid
-    from tenku.studio.sprites.write import Engine
+    from tenku.studio.sets.sheetplan import SheetPlan
     from tenku.studio.styles.finish import Finish
     from tenku.workshop import Workshop
 
@@ -35,17 +34,16 @@ class Target:
         *,
         set_name: str = "",
         style: str = "",
-        finish: "Finish",
-        grid: "Grid | None" = None,
-        engines: "Sequence[Engine]" = (),
+        finishes: "Finishes",
+        plans: "Sequence[SheetPlan]" = (),
     ) -> None:
         self._shop = shop
         self.folder = folder
         self.set_name = set_name
         self._style = style
-        self.finish = finish
-        self.grid = grid
-        self.engines = engines
+        self.finishes = finishes
+        self.plans = plans
+        """Of sheets; where none is asked for, those that the set has had, from `record` on."""
         self._shown: Mapping[str, str] = {}
         self._asks: Sequence[Ask] = ()
 
@@ -64,13 +62,14 @@ class Target:
                 for take in [place.shown]
                 if take is not None and take.state is State.DONE
             }
-        self._out().make()
+        self._out(self.finishes.usual).make()
 
     def keep(self, piece: "Piece") -> None:
         """Put what is made where it belongs at once; see `Watch`. Raises FolderError."""
         # What has yet to learn its colours comes once all is there. Where another take is shown, its file stays.
-        if not self.finish.learns and self._shown.get(piece.ask.key, piece.job) == piece.job:
-            self._out().put(piece)
+        finish = self.finishes.of(piece.ask.style)
+        if not finish.learns and self._shown.get(piece.ask.key, piece.job) == piece.job:
+            self._out(finish).put(piece)
 
     def shown(self, pieces: "Sequence[Piece]") -> "list[Shown]":
         """What stands for each place now."""
@@ -84,47 +83,56 @@ class Target:
                 state="open" if each.state is State.DONE else each.state.value,
                 job=each.job,
                 files=[path.name for path in each.paths] if each.state is State.DONE else (),
+                kind=each.ask.spec.kind,
+                style=each.ask.style,
             )
             for each in pieces
         ]
 
     def write(self, pieces: "Sequence[Piece]") -> "tuple[list[Shown], Exported]":
         """Write what there is, finished. Raises FolderError, JobError, UsageError."""
-        from tenku.studio.sets.export import put_shown, settle_for
+        from tenku.studio.sets.export import put_shown, settle
 
         shown = self.shown(pieces)
-        settled = settle_for(self.finish, shown, self._shop.results)
-        if settled != self.finish:
-            self.finish = settled
+        settled = settle(self.finishes, shown, self._shop.results)
+        if settled != self.finishes:
+            self.finishes = settled
             if self.set_name:
                 self._recorded()
-        return shown, put_shown(shown, self.folder, self._shop.results, finish=self.finish, seal=self._shop.seal)
+        return shown, put_shown(shown, self.folder, self._shop.results, finishes=self.finishes, seal=self._shop.seal)
 
     def report(self, table: Sequence[Mapping[str, Any]]) -> Path:
         """Write report.csv; its path. Raises FolderError."""
-        return self._out().report(table)
+        return self._out(self.finishes.usual).report(table)
 
-    def _out(self) -> "OutFolder":
+    def _out(self, finish: "Finish") -> "OutFolder":
         from tenku.studio.outfolder import OutFolder
         from tenku.studio.sets.export import finisher
 
-        return OutFolder(self.folder, self._shop.results, finisher=finisher(self.finish, seal=self._shop.seal))
+        return OutFolder(self.folder, self._shop.results, finisher=finisher(finish, seal=self._shop.seal))
 
     def _recorded(self) -> "AssetSet":
         """The set, written down as it is known now."""
-        from tenku.studio.styles.finish import finish_from, finish_json
+        from tenku.studio.sets.export import SHEET
+        from tenku.studio.sets.finishes import as_learned, finishes_of, styles_json
+        from tenku.studio.sets.sheetplan import plans_from, plans_json
+        from tenku.studio.styles.finish import finish_json
 
         there = self._known()
-        if there is not None and self.finish.learns:
-            # What is made anew gets the colours that the others have.
-            old = finish_from(there.finish)
-            self.finish = old if replace(old, palette=()) == self.finish else self.finish
+        if there is not None:
+            self.finishes = as_learned(self.finishes, finishes_of(there))
+            if not self.plans and (self.folder / SHEET).is_dir():
+                # Left as they are, they would show what the set was before.
+                self.plans = plans_from(there.sheets)
         return self._shop.sets.record(
             self.set_name,
             [(each.key, each.spec) for each in self._asks],
             style=self._style,
             folder=str(self.folder.absolute()),
-            finish=finish_json(self.finish),
+            finish=finish_json(self.finishes.usual),
+            styles=styles_json(self.finishes),
+            worn={each.key: each.style for each in self._asks},
+            sheets=plans_json(self.plans),
         )
 
     def _known(self) -> "AssetSet | None":

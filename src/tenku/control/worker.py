@@ -5,6 +5,7 @@ The database's URL is in TENKU_CONTROL_DATABASE rather than an argument: it may 
 """
 
 import argparse
+import logging
 import os
 import secrets
 import signal
@@ -25,15 +26,16 @@ from tenku.studio.chats import Chats
 from tenku.studio.desk import WorkerDesk
 from tenku.studio.inputs import Inputs
 from tenku.studio.makers import Makers
-from tenku.studio.memory import Memory
 from tenku.studio.model import InstalledModel, JobSpec
 from tenku.studio.models import Models
+from tenku.studio.notes import FolderNotes
 from tenku.studio.pool import Pool
 from tenku.studio.ports import Engine
 from tenku.studio.provenance.signer import own_signer
 from tenku.studio.prune import prune
 from tenku.studio.results import Results
 from tenku.studio.runner import Parts, Runner
+from tenku.studio.share import memory_and_share
 from tenku.studio.soundtrack.choice import complete_sound
 from tenku.studio.turnstile import NOBODY_PLAYS, ClaimTurnstile, PlayersFirst
 from tenku.studio.worker import Worker
@@ -47,6 +49,7 @@ DATABASE = "TENKU_CONTROL_DATABASE"
 def main(argv: Sequence[str] | None = None) -> int:
     """Work until SIGTERM, or until whoever started it is gone; the exit code."""
     args = _parser().parse_args(argv)
+    _tell_warnings()
     stopping, wake = threading.Event(), threading.Event()
     # Waited for in a thread: a handler runs in the middle of whatever the main thread does, also of Event.wait itself.
     # Blocked before any other thread starts, so that none of theirs gets it.
@@ -68,6 +71,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         os._exit(0 if whole else 1)
 
 
+def _tell_warnings() -> None:
+    """Whoever started us shows what begins like this; libraries' warnings do not."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("worker: %(message)s"))
+    logging.getLogger("tenku").addHandler(handler)
+
+
 def _worker(args: argparse.Namespace, stopping: threading.Event, wake: threading.Event, stack: ExitStack) -> Worker:
     stack.enter_context(at_work(lock_path(args.folder, args.database)))
     jobs = stack.enter_context(Jobs(args.database))
@@ -77,13 +87,15 @@ def _worker(args: argparse.Namespace, stopping: threading.Event, wake: threading
     def load(model: InstalledModel) -> Engine:
         # Threads change no result, so that they are no part of what a result's key is made of.
         threads = {"threads": args.threads} if args.threads else {}
-        return registry.load(replace(model, parameters={**threads, **model.parameters}))
+        place = {"device": memory.placed(model)} if memory.placed(model) else {}
+        return registry.load(replace(model, parameters={**threads, **model.parameters, **place}))
 
-    memory = Memory(args.memory)
-    pool = Pool(load, budget=memory.budget, need=memory.need, clock=time.monotonic)
+    memory, share = memory_and_share(args.memory, args.leases)
+    pool = Pool(load, budget=memory.budget, need=memory.need, clock=time.monotonic, share=share)
     makers = Makers(models.find)
     inputs = Inputs(args.folder / "inputs")
-    desk = WorkerDesk(inputs, pool, models.find)
+    notes = FolderNotes(args.folder / "notes", now=time.time)
+    desk = WorkerDesk(inputs, pool, models.find, notes=notes)
     parts = Parts(
         queue=jobs,
         pool=pool,
@@ -126,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--lease-s", type=float, default=LEASE_S, help="After so long without a beat a job is free.")
     parser.add_argument("--players", type=Path, help="The file that games hold while they are played; none: ignored.")
     parser.add_argument("--players-first", default="pause", choices=[each.value for each in PlayersFirst])
+    parser.add_argument("--leases", type=Path, help="The folder in which programs say what they hold; none: unasked.")
     parser.add_argument("--keep-days", type=int, default=0, help="After so many days files are deleted; 0: never.")
     return parser
 

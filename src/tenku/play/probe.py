@@ -58,6 +58,12 @@ def look() -> Machine:
     )
 
 
+def hardware_encoders() -> tuple[dict[str, str], str]:
+    """The GPU's encoders, codec to `nvenc` or `vaapi`, and why they could not be asked; takes about a second."""
+    display = _display()
+    return display.get("hardware", {}), display.get("error", "")
+
+
 def _system() -> str:
     try:
         name = platform.freedesktop_os_release()["PRETTY_NAME"]

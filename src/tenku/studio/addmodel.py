@@ -130,7 +130,7 @@ def _check_wish(wish: Wish, known: KnownModel | None, models: Models) -> None:
     if known is not None and known.must_accept and not wish.accept:
         raise ModelError(
             f"The licence of {wish.name}, {known.licence}, has to be accepted first.",
-            hint="Read it, then add the model with --accept-licence.",
+            hint=f"Read it{known.read_at}, then add the model with --accept-licence.",
         )
 
 

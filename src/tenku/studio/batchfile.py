@@ -1,26 +1,32 @@
 """A spreadsheet of assets: one row an asset of any kind. A bad row is told by its line, and harms no other one."""
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from tenku.base.errors import TenkuError, UsageError
-from tenku.studio.model import Json, Kind
+from tenku.studio.batchlook import Look, count_of, grid_of, look_of
+from tenku.studio.batchrow import Row, parameter, row_of
+from tenku.studio.model import JobSpec, Json, Kind
 from tenku.studio.recipes.asks import asset_asks
-from tenku.studio.recipes.image import image_asks
+from tenku.studio.recipes.image import begun, image_asks, on_white
 from tenku.studio.recipes.recipe import Ask
 from tenku.studio.recipes.tables import read_table
+from tenku.studio.sprites.grid import Grid
+from tenku.studio.styles.finish import Finish
 from tenku.studio.styles.reader import parse_size
 from tenku.studio.styles.style import Style
 
-OWN = ("kind", "prompt", "name", "schema", "seed", "count", "model", "size")
+OWN = ("kind", "prompt", "name", "schema", "seed", "count", "model", "size", "style", "transparent", "sheet")
 """Columns that mean something to a batch; every other one is a parameter of the row's jobs."""
-FILES = ("image", "last_image", "mask", "video", "face")
+FILES = ("image", "last_image", "mask", "video", "face", "background")
 """Columns with the path of a file, beside the spreadsheet; `references` has several, with semicolons between them."""
 REFERENCES = "references"
-WORDS = ("negative", "sound", "speech", "voice", "language", "instructions", "system", "sound_model", "speech_model")
+WORDS = (
+    *("negative", "sound", "speech", "voice", "language", "instructions", "system", "sound_model", "speech_model"),
+    *("task", "accelerate", "lora", "codec", "format"),
+)
 """Parameters that are texts also where they read like a number."""
 MOST = 100_000
 """Jobs of one row."""
@@ -45,10 +51,8 @@ class Defaults:
     model: Callable[[Kind], str]
     """The model for a kind; raises TenkuError: there is none, or several."""
     seed: int = 0
-    style: Style | None = None
-    """What all pictures share."""
-    references: Sequence[str] = ()
-    """The style's pictures, as inputs."""
+    look: Look = field(default_factory=Look)
+    """Of pictures."""
     parameters: Mapping[str, Json]
     """Of texts."""
 
@@ -62,94 +66,116 @@ class Shelves(Protocol):
     def file(self, name: str, *, column: str) -> str:
         """The input of a job that a file becomes."""
 
+    def style(self, name: str) -> tuple[Style, Sequence[str]]:
+        """A style by its name or file, with its pictures as inputs."""
 
-def read_batch(text: str, *, where: str, defaults: Defaults, shelves: Shelves) -> tuple[list[Ask], list[BadRow]]:
+    def check(self, spec: JobSpec) -> None:
+        """Find what is wrong with a job before it is handed in."""
+
+
+@dataclass(kw_only=True)
+class Batch:
+    """What a spreadsheet asks for."""
+
+    asks: list[Ask] = field(default_factory=list)
+    bad: list[BadRow] = field(default_factory=list)
+    finishes: dict[str, Finish] = field(default_factory=dict)
+    """By the name of each style that only some rows have."""
+    sheets: dict[str, tuple[Grid, list[str]]] = field(default_factory=dict)
+    """Sheets of single rows by the row's name: the grid, and what is on it."""
+
+
+def read_batch(text: str, *, where: str, defaults: Defaults, shelves: Shelves) -> Batch:
     """The jobs of a CSV text, and the rows that make none.
 
     Raises:
         UsageError: it is no table, or has no column `prompt`.
     """
-    asks: list[Ask] = []
-    bad: list[BadRow] = []
+    batch = Batch()
     taken: set[str] = set()
-    for number, (line, row) in enumerate(read_table(text, where=where, need=["prompt"]), 1):
-        key = row.get("name", "").strip() or f"{number:04}"
+    for number, (line, cells) in enumerate(read_table(text, where=where, need=["prompt"]), 1):
+        key = cells.get("name", "").strip() or f"{number:04}"
         try:
-            made = _asks({name: cell.strip() for name, cell in row.items()}, key, line, defaults, shelves)
+            row = row_of(cells)
+            made, look, grid = _asks(row, key, line, defaults, shelves)
             _check_free(made, taken)
+            _check_look(look, batch, row)
+            # Those of one row differ by their seeds alone.
+            row.checked(lambda spec=made[0].spec: shelves.check(spec))  # type: ignore[misc]
         except TenkuError as error:
-            bad.append(BadRow(line=line, key=key, why=error.sentence()))
+            batch.bad.append(BadRow(line=line, key=key, why=error.sentence()))
             continue
         taken.update(each.key.casefold() for each in made)
-        asks.extend(made)
-    return [replace(each, spec=replace(each.spec, row=row)) for row, each in enumerate(asks)], bad
+        first = len(batch.asks)
+        batch.asks += [replace(each, spec=replace(each.spec, row=first + at)) for at, each in enumerate(made)]
+        if look.own:
+            batch.finishes[look.own] = look.finish
+        if grid is not None:
+            batch.sheets[key] = (grid, [each.key for each in made])
+    return batch
 
 
-def parameter(text: str) -> Json:
-    """A cell as a parameter: a number, true, false, a list or an object where it reads like one, else the text."""
-    try:
-        value: Json = json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        return text
-    return value
-
-
-def _asks(row: Mapping[str, str], key: str, line: int, defaults: Defaults, shelves: Shelves) -> Sequence[Ask]:
-    if row.get(""):
-        raise UsageError("It has more cells than the first line.", hint="Put a text with a comma in quotes.")
-    if row.get("style"):
-        raise UsageError("A set has one style.", hint="Leave the column out, and give --style.")
+def _asks(
+    row: Row, key: str, line: int, defaults: Defaults, shelves: Shelves
+) -> tuple[Sequence[Ask], Look, Grid | None]:
     if not NAME.fullmatch(key) or key.endswith((" ", ".")):
-        raise UsageError(f"{key!r} cannot be the name of a file.", hint="Use letters, digits, - and _.")
-    kind = _kind(row.get("kind", "") or Kind.TEXT.value)
+        with row.column("name"):
+            raise UsageError(f"{key!r} cannot be the name of a file.", hint="Use letters, digits, - and _.")
+    kind = _kind(row)
+    look, grid = look_of(row, kind, defaults.look, shelves.style), grid_of(row)
     parameters = _parameters(row, kind, defaults, shelves)
     if not row["prompt"] and parameters.get("task") != "layers":
         raise UsageError("It has no prompt.")
-    count = _whole(row, "count", 1, low=1, high=MOST)
-    seed = _whole(row, "seed", defaults.seed, low=0, high=LARGEST_SEED)
-    style = defaults.style if kind is Kind.IMAGE else None
-    model = row.get("model", "") or (style.model if style else "") or defaults.model(kind)
-    if kind is Kind.IMAGE:
-        return image_asks(
-            row["prompt"],
-            style,
-            model=model,
-            parameters=parameters,
-            references=defaults.references,
-            count=count,
-            seed=seed,
-            name=key,
-            line=line,
+    count = count_of(row, grid, most=MOST)
+    seed = row.whole("seed", defaults.seed, low=0, high=LARGEST_SEED)
+    model = row["model"] or (look.style.model if look.style else "") or defaults.model(kind)
+    if kind is not Kind.IMAGE:
+        made = asset_asks(
+            kind, row["prompt"], model=model, parameters=parameters, count=count, seed=seed, name=key, line=line
         )
-    return asset_asks(
-        kind, row["prompt"], model=model, parameters=parameters, count=count, seed=seed, name=key, line=line
+        return made, look, grid
+    pictures = image_asks(
+        on_white(row["prompt"], look.style) if look.transparent else row["prompt"],
+        look.style,
+        model=model,
+        parameters=begun(parameters),
+        references=look.references,
+        count=count,
+        seed=seed,
+        name=key,
+        line=line,
     )
+    return [replace(each, style=look.own) for each in pictures], look, grid
 
 
-def _parameters(row: Mapping[str, str], kind: Kind, defaults: Defaults, shelves: Shelves) -> dict[str, Json]:
+def _parameters(row: Row, kind: Kind, defaults: Defaults, shelves: Shelves) -> dict[str, Json]:
     given = dict(defaults.parameters) if kind is Kind.TEXT else {}
-    for name, cell in row.items():
+    for name, cell in row.cells.items():
         if not cell or name in (*OWN, ""):
             continue
-        if kind is Kind.TEXT or name not in (*FILES, REFERENCES):
-            given[name] = cell if name in WORDS else parameter(cell)
-        elif name == REFERENCES:
-            given[name] = [shelves.file(each.strip(), column=name) for each in cell.split(";") if each.strip()]
-        else:
-            given[name] = shelves.file(cell, column=name)
-    if row.get("schema"):
-        if kind is not Kind.TEXT:
-            raise UsageError(f"A schema is for texts, and this row makes {kind.value}.", hint="Leave schema empty.")
-        given["schema"] = shelves.schema(row["schema"])
-    if row.get("size"):
-        given["width"], given["height"] = parse_size(row["size"], what="size")
+        with row.column(name):
+            if kind is Kind.TEXT or name not in (*FILES, REFERENCES):
+                given[name] = cell if name in WORDS else parameter(cell)
+            elif name == REFERENCES:
+                given[name] = [shelves.file(each.strip(), column=name) for each in cell.split(";") if each.strip()]
+            else:
+                given[name] = shelves.file(cell, column=name)
+    if row["schema"]:
+        with row.column("schema"):
+            if kind is not Kind.TEXT:
+                raise UsageError(f"A schema is for texts, and this row makes {kind.value}.", hint="Leave schema empty.")
+            given["schema"] = shelves.schema(row["schema"])
+    if row["size"]:
+        with row.column("size"):
+            given["width"], given["height"] = parse_size(row["size"], what="size")
     return given
 
 
-def _kind(text: str) -> Kind:
-    known = [kind.value for kind in Kind]
-    if text not in known:
-        raise UsageError(f"There is no kind {text!r}.", hint=f"It is one of {', '.join(known)}.")
+def _kind(row: Row) -> Kind:
+    text, known = row["kind"] or Kind.TEXT.value, [kind.value for kind in Kind]
+    with row.column("kind"):
+        if text not in known:
+            raise UsageError(f"There is no kind {text!r}.", hint=f"It is one of {', '.join(known)}.")
     return Kind(text)
 
 
@@ -160,14 +186,8 @@ def _check_free(asks: Sequence[Ask], taken: set[str]) -> None:
             raise UsageError(f"The name {each.key} is there already.", hint="Names are unique in a batch.")
 
 
-def _whole(row: Mapping[str, str], name: str, default: int, *, low: int, high: int) -> int:
-    text = row.get(name, "")
-    if not text:
-        return default
-    if not re.fullmatch(r"[0-9]{1,12}", text) or not low <= int(text) <= high:
-        raise UsageError(f"{name} is {text!r}.", hint=f"It is a whole number from {low} to {high}.")
-    return int(text)
-
-
-def _no_constant(word: str) -> Json:
-    raise ValueError(word)
+def _check_look(look: Look, batch: Batch, row: Row) -> None:
+    """Styles are told apart by their names, also in the set that the batch becomes."""
+    with row.column("style"):
+        if look.own and batch.finishes.get(look.own, look.finish) != look.finish:
+            raise UsageError(f"Two styles are called {look.own}.", hint="Rename the file of one.")

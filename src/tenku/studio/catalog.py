@@ -59,6 +59,12 @@ class KnownModel:
     remote: bool = False
     """It runs on a server of its own."""
 
+    @property
+    def read_at(self) -> str:
+        """Where its publisher says what it is and under which licence, as part of a sentence; empty: nowhere known."""
+        hub, _, name = self.source.partition(":")
+        return f" at https://huggingface.co/{name}" if hub == "hf" else ""
+
 
 def memory_bytes(size: int, shape: Shape | None, *, context: int = CONTEXT, slots: int = SLOTS) -> int:
     """Bytes of memory while a model works, as a first guess: weights, chats, and what computing takes.

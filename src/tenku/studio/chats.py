@@ -31,6 +31,9 @@ from tenku.studio.model import InstalledModel, JobSpec
 from tenku.studio.pool import Pool
 from tenku.studio.ports import ChatEngine
 
+PATIENCE_S = 30.0
+"""How long a chat waits for memory that other programs hold: somebody sits before it."""
+
 
 def _no_keys(specs: Sequence[JobSpec]) -> Sequence[str]:
     return [""] * len(specs)
@@ -94,7 +97,7 @@ class Chats:
             case "chat":
                 self._chat(connection, ask.model, request)
             case "embed":
-                with self._pool.use(self._find(ask.model)) as engine:
+                with self._pool.use(self._find(ask.model), patience_s=PATIENCE_S) as engine:
                     _say(connection, 200, _chatty(engine, ask.model).embed(request))
             case "wake" | "ping":
                 self._wake()
@@ -107,7 +110,7 @@ class Chats:
                 raise ValueError(f"{ask.do!r} is nothing that a worker does")
 
     def _chat(self, connection: socket.socket, model: str, request: Mapping[str, Any]) -> None:
-        with self._pool.use(self._find(model)) as engine:
+        with self._pool.use(self._find(model), patience_s=PATIENCE_S) as engine:
             chunks = _chatty(engine, model).chat(request, stop=lambda: _is_gone(connection))
             # Closing the iterator ends the generation, whoever went away and for whatever reason.
             with closing(cast("Closable", chunks)):

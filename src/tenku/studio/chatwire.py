@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tenku.base.errors import JobError, ModelError, TenkuError
+from tenku.base.errors import JobError, ModelError, TakenError, TenkuError
 from tenku.studio.model import JobSpec, Kind
 
 MAX_LINE = 4096
@@ -79,7 +79,7 @@ def status_of(error: TenkuError) -> int:
     match error:
         case JobError(again=False):
             return 400
-        case JobError() | ModelError():
+        case JobError() | ModelError() | TakenError():
             return 503
     return 500
 

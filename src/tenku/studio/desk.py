@@ -6,15 +6,17 @@ from contextlib import AbstractContextManager
 from tenku.base.errors import JobError
 from tenku.studio.inputs import Inputs
 from tenku.studio.model import InstalledModel
+from tenku.studio.notes import MemoryNotes
 from tenku.studio.pool import Pool
-from tenku.studio.ports import Engine
+from tenku.studio.ports import Engine, Notes
 
 
 class WorkerDesk:
     """Implements `Desk` for jobs of a worker."""
 
-    def __init__(self, inputs: Inputs, pool: Pool, find: Callable[[str], InstalledModel]) -> None:
+    def __init__(self, inputs: Inputs, pool: Pool, find: Callable[[str], InstalledModel], *, notes: Notes) -> None:
         self._inputs = inputs
+        self.notes = notes
         self._pool = pool
         self._find = find
 
@@ -29,6 +31,9 @@ class WorkerDesk:
 
 class EmptyDesk:
     """Implements `Desk` where there is nothing: for engines that are used by themselves."""
+
+    def __init__(self) -> None:
+        self.notes: Notes = MemoryNotes()
 
     def input(self, name: str) -> bytes:
         """See `Desk`."""

@@ -4,20 +4,19 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from tenku.accel.devices import Device, devices, processor
+from tenku.accel.devices import Device, again, devices, processor
+from tenku.accel.lease import device_name
 from tenku.base.errors import ModelError
 from tenku.studio.catalog import WORKING, installed_bytes
 from tenku.studio.diffusion.folder import is_model_folder, read_folder
 from tenku.studio.model import InstalledModel
-from tenku.studio.registry import ENGINES
+from tenku.studio.registry import ENGINES, TORCH
 from tenku.studio.warm import MAIN, Bytes
 
 MAIN_SHARE = 0.5
 """Of main memory: games and the system need the rest."""
 DEVICE_SHARE = 0.9
 """Of an accelerator's memory: drivers and the screen take some."""
-TORCH = "diffusers"
-"""Engines of this library compute on an accelerator where there is one; others on the processor."""
 
 FILE = "_file"
 """The end of parameters that name a GGUF file with the weights of a part."""
@@ -26,18 +25,25 @@ WIDTHS = {"float32": 4, "bfloat16": 2, "float16": 2}
 Devices = Callable[[], Sequence[Device]]
 
 
+def _counted(device: Device) -> int:
+    return device.free
+
+
 class Memory:
     """The budgets of one machine.
 
     Args:
         limit: bytes of main memory that models may take; 0: half of it.
         devices: which there are; asked when a model for an accelerator is first wanted, as the answer takes seconds.
+        room: bytes of a device that can be had now; what others were promised is not among them.
     """
 
-    def __init__(self, limit: int, *, devices: Devices = devices) -> None:
+    def __init__(self, limit: int, *, devices: Devices = devices, room: Callable[[Device], int] = _counted) -> None:
         self._limit = limit
         self._devices = devices
+        self._room = room
         self._seen: dict[str, int] = {}
+        self._placed: dict[str, str] = {}
 
     def budget(self, device: str) -> int:
         """Bytes that models may take of a device."""
@@ -45,12 +51,25 @@ class Memory:
             return self._limit or int(processor().memory * MAIN_SHARE)
         return int(self._accelerators[device].memory * DEVICE_SHARE)
 
+    def together(self, device: str) -> int:
+        """Bytes of a device that models of all workers may take."""
+        # What is left of an accelerator for drivers and the screen shows in what it counts as free.
+        return self.budget(device) if device == MAIN else self._accelerators[device].memory
+
+    def now(self, device: str) -> Device:
+        """A device as it is now."""
+        return processor() if device == MAIN else again(self._accelerators[device])
+
+    def placed(self, model: InstalledModel) -> str:
+        """Where a model was placed when its need was last asked for; empty: it never was."""
+        return self._placed.get(model.name, "")
+
     def need(self, model: InstalledModel) -> Bytes:
-        """Bytes that a model takes while it works, by device."""
+        """Bytes that a model takes while it works, by device; it is placed where most room is."""
         size = self.weights(model)
         if not size:
             return {}
-        name = self.place(model)
+        name = self._placed[model.name] = self._roomiest(model)
         if name == MAIN:
             return {MAIN: size}
         most = self.budget(name)
@@ -90,6 +109,12 @@ class Memory:
             return MAIN
         return max(self._accelerators, key=lambda name: self._accelerators[name].memory)
 
+    def _roomiest(self, model: InstalledModel) -> str:
+        place = self.place(model)
+        if place == MAIN or len(self._accelerators) < 2:
+            return place
+        return max(self._accelerators, key=lambda name: self._room(self.now(name)))
+
     @property
     def cores(self) -> int:
         """Cores of the processor that we may use."""
@@ -97,4 +122,4 @@ class Memory:
 
     @cached_property
     def _accelerators(self) -> dict[str, Device]:
-        return {f"{each.kind}:{each.index}": each for each in self._devices() if each.kind != MAIN}
+        return {device_name(each.kind, each.index): each for each in self._devices() if each.kind != MAIN}

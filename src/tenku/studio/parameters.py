@@ -96,6 +96,7 @@ class Parameters:
             raise JobError(
                 f"A job of the kind {self._kind.value} has no parameter {unknown[0][:80]!r}.",
                 hint=f"It has {', '.join(self._known)}.",
+                parameter=unknown[0],
             )
 
     def _get(self, name: str) -> Json:
@@ -103,4 +104,6 @@ class Parameters:
         return self._given.get(name)
 
     def _wrong(self, name: str, value: Json, right: str) -> JobError:
-        return JobError(f"{name} is {str(value)[:80]!r}; it has to be {right}.", hint="Change it, and try again.")
+        return JobError(
+            f"{name} is {str(value)[:80]!r}; it has to be {right}.", hint="Change it, and try again.", parameter=name
+        )

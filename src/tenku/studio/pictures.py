@@ -4,7 +4,7 @@ import io
 import math
 import warnings
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from tenku.base.errors import JobError
 
@@ -26,7 +26,8 @@ def read_picture(data: bytes, *, what: str = "The picture") -> Image.Image:
                 )
             picture.load()
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise JobError(f"{what} cannot be read: {error}.", hint="Send a whole PNG, JPEG or WebP.") from None
+        why = "it is no picture" if isinstance(error, UnidentifiedImageError) else error
+        raise JobError(f"{what} cannot be read: {why}.", hint="Send a whole PNG, JPEG or WebP.") from None
     return picture
 
 

@@ -28,8 +28,25 @@ class Made:
     """What the provenance is to say besides the request, like `{"sound": "made beside the picture"}`."""
 
 
+class Notes(Protocol):
+    """What an engine has to know again when a job is tried again, also after a kill -9. Names are SHA-256 in hex."""
+
+    def find(self, name: str) -> str:
+        """What was written down in the last 24 hours; empty: nothing."""
+
+    def keep(self, name: str, text: str) -> None:
+        """Write something down; it is on the disk when this returns. Raises JobError: no room."""
+
+    def drop(self, name: str) -> None:
+        """Nobody needs it any more."""
+
+
 class Desk(Protocol):
     """What an engine may ask for while it works."""
+
+    @property
+    def notes(self) -> Notes:
+        """What engines have to know again."""
 
     def input(self, name: str) -> bytes:
         """The bytes of a file that came with the job, named as `Inputs.put` did. Raises JobError: it is not there."""

@@ -8,6 +8,7 @@ from importlib.metadata import version as version_of
 from typing import cast
 
 from tenku import __version__
+from tenku.accel.torchload import load_torch
 from tenku.base.errors import MachineError, ModelError
 from tenku.studio.model import InstalledModel, Kind
 from tenku.studio.ports import Engine, Load
@@ -24,6 +25,8 @@ class Row:
     kinds: tuple[Kind, ...]
 
 
+TORCH = "diffusers"
+"""Engines of this library compute by torch, on an accelerator where there is one; others on the processor."""
 ENGINES: Mapping[str, Row] = {
     "llama": Row("tenku.studio.engines.llama", "xllamacpp", (Kind.TEXT,)),
     "remote": Row("tenku.studio.engines.remote", "", (Kind.TEXT,)),
@@ -45,6 +48,8 @@ def load(model: InstalledModel) -> Engine:
 def loader(name: str) -> Load:
     """What loads weights for an engine; its library is imported now. Raises ModelError, MachineError."""
     row = _row(name)
+    if row.library == TORCH:
+        load_torch()  # by itself it would fail where a vendor's package that it brings along is broken
     try:
         module = importlib.import_module(row.module)
     except ImportError as error:

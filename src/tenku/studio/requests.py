@@ -35,7 +35,11 @@ def check_licence(model: InstalledModel) -> None:
 def check_model(spec: JobSpec, model: InstalledModel) -> None:
     """Whether a model may do such a job. Raises JobError, ModelError."""
     if model.kind is not spec.kind:
-        raise JobError(f"{model.name} makes {model.kind.value}, not {spec.kind.value}.", hint="See `tenku models`.")
+        raise JobError(
+            f"{model.name} makes {model.kind.value}, not {spec.kind.value}.",
+            hint="See `tenku models`.",
+            parameter="model",
+        )
     check_licence(model)
 
 

@@ -1,11 +1,12 @@
 """One job, from its specification to its outputs on the disk."""
 
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tenku.base.errors import CancelledJob, JobError, TenkuError
+from tenku.base.errors import CancelledJob, JobError, TakenError, TenkuError
 from tenku.studio.heart import USUAL, Heart, Rhythm
 from tenku.studio.model import InstalledModel, Job, JobSpec, Json, Output, StoredOutput, Usage
 from tenku.studio.outofmemory import is_out_of_memory
@@ -72,11 +73,14 @@ class Runner:
         self._rhythm = rhythm
 
     def run_next(self) -> bool:
-        """Do the job whose turn it is; False: nothing is queued, or somebody plays."""
-        if self._players_play():
+        """Do the job whose turn it is; False: nothing is queued, somebody plays, or others hold the memory."""
+        pool = self._parts.pool
+        pool.make_way()
+        if self._players_play() or pool.waits():
             return False
         job = self._parts.queue.claim(self._worker, lease_s=self._lease_s)
         if job is None:
+            pool.wait_no_more()
             return False
         self.run(job)
         return True
@@ -110,11 +114,15 @@ class Runner:
         return True
 
     def _finished(self, job: Job, heart: Heart) -> Finished | None:
-        """How it ended; None: it goes back to the queue, as this worker ends or somebody plays."""
+        """How it ended; None: it goes back to the queue, as this worker ends, somebody plays, or memory is held."""
         try:
             return self._make(job, heart)
         except CancelledJob:
             return Finished(cancelled=True, usage=Usage(seconds=heart.worked_s)) if heart.lost else None
+        except TakenError as error:
+            # Said once: this worker begins no job before there is room.
+            print(f"worker: The job {job.id} waits. {error}", file=sys.stderr, flush=True)
+            return None
         except JobError as error:
             return Finished(error=error.sentence(), again=error.again, usage=Usage(seconds=heart.worked_s))
         except TenkuError as error:

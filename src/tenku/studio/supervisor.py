@@ -132,5 +132,6 @@ def studio_arguments(studio: StudioSettings, *, environment: Mapping[str, str]) 
     told += ["--players-first", studio.players_first.value, "--keep-days", str(studio.keep_days)]
     # Where there is no folder for it, no game can be played either.
     with contextlib.suppress(MachineError):
-        told += ["--players", str(claim_path(run_base(environment)))]
+        base = run_base(environment)
+        told += ["--players", str(claim_path(base)), "--leases", str(base)]
     return told

@@ -45,17 +45,20 @@ class Worker:
         self._stopping = stopping
         self._wake = wake
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
+        self._way = threading.Thread(target=self._make_way, name="make way", daemon=True)
 
     def start(self) -> None:
         """Begin. Raises OSError: the socket cannot be had."""
         self._chats.start()
         self._thread.start()
+        self._way.start()
 
     def close(self, *, grace_s: float) -> bool:
         """End at the job's next step, and give it back; False: it did not come to a step within `grace_s`."""
         self._stopping.set()
         self._wake.set()
         self._thread.join(grace_s)
+        self._way.join(grace_s)
         self._chats.close()
         if self._thread.is_alive():
             return False
@@ -68,6 +71,11 @@ class Worker:
             if not self._try(self._runner.run_next):
                 self._try(self._tidy_up)
                 self._wake.wait(LOOK_S)
+
+    def _make_way(self) -> None:
+        """Models that nobody uses leave for other workers also while a long job is at work here."""
+        while not self._stopping.wait(LOOK_S):
+            self._pool.make_way()
 
     def _tidy_up(self) -> bool:
         now = time.monotonic()

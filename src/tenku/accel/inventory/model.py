@@ -26,9 +26,14 @@ class Call:
     operator: str
     """As torch calls it: `aten.addmm.default`."""
     arguments: tuple[Any, ...]
-    """Tensor, numbers, texts, None, and tuples of them; a number type is `{"dtype": NAME}`."""
+    """Tensor, numbers, texts, None, and tuples of them; a number type is `{"dtype": NAME}`.
+
+    A memory format is `{"memory_format": NAME}`, and the ends of what `DTYPE` can say `{"limit": "lowest"}` and
+    `{"limit": "highest"}`: masks are made of them. `device` is left out: it is the one that is asked.
+    """
     keywords: Mapping[str, Any]
     results: tuple[Tensor, ...]
+    """Empty where the processor is told a number (`aten._local_scalar_dense`)."""
     counts: Mapping[str, int]
     """How often each part asks for it in one run of that part."""
     flops: int

@@ -6,8 +6,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from tenku.api.problem import answers
+from tenku.api.problem import Refused, answers
 from tenku.api.v1.forward import Forward
+from tenku.base.errors import UsageError
+from tenku.studio.schema import check_schema
 
 
 class ChatMessage(BaseModel):
@@ -76,6 +78,18 @@ def chat_router(forward: Forward) -> APIRouter:
     )
     async def chat(chat: ChatRequest, request: Request) -> Response:
         # Checked, and then sent on as it came: the engine knows more fields than are named above.
+        _check_format(chat.response_format)
         return await forward.send(request, do="chat", model=chat.model)
 
     return router
+
+
+def _check_format(asked: dict[str, Any] | None) -> None:
+    """Raises Refused: nothing can meet the schema that was asked for; the engine's own words say nothing of why."""
+    wrapped = (asked or {}).get("json_schema")
+    schema = wrapped.get("schema") if isinstance(wrapped, dict) else None
+    if isinstance(schema, dict):
+        try:
+            check_schema(schema, where="response_format")
+        except UsageError as error:
+            raise Refused(400, error.sentence(), code="invalid_request") from None

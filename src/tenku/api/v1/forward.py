@@ -68,10 +68,13 @@ class Forward:
         return Response(await reply.read(), reply.status, media_type="application/json")
 
     def _find(self, name: str) -> InstalledModel:
-        known = {model.name: model for model in self._parts.models() if model.kind is Kind.TEXT}
+        models = {model.name: model for model in self._parts.models()}
+        known = {each.name: each for each in models.values() if each.kind is Kind.TEXT}
         if name not in known:
             there = ", ".join(sorted(known)) or "none"
-            raise Refused(404, f"There is no model {name!r} here.", hint=f"Installed: {there}.", code="model_not_found")
+            other = models.get(name)
+            why = f"{name} makes {other.kind.value}, not text." if other else f"There is no model {name!r} here."
+            raise Refused(404, why, hint=f"Installed: {there}.", code="model_not_found")
         return known[name]
 
     def _count(self, change: int) -> None:

@@ -5,16 +5,23 @@ import base64
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from tenku.api.problem import Refused, answers
 from tenku.api.studioparts import StudioParts
 from tenku.api.v1.asked import PRIORITY, Asked
 from tenku.api.v1.forms import Form, form_body, read_form
+from tenku.api.v1.imagestream import Manner, PictureStream
 from tenku.api.v1.sizes import read_size
 from tenku.studio.model import Job, JobSpec, Kind
 
+STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The pictures; with `stream` events, the last of each `completed`",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+}
 SEED_STEP = 1
 """From one picture of a request to the next."""
 
@@ -35,7 +42,9 @@ class ImagesRequest(BaseModel):
     background: Literal["auto", "opaque"] | None = None
     quality: str | None = None
     user: str | None = None
-    stream: Literal[False] | None = None
+    stream: bool | None = None
+    """Events instead of one answer: `partial_images` of each picture on its way, and then the whole one."""
+    partial_images: int | None = Field(default=None, ge=0, le=3)
     seed: int | None = Field(default=None, ge=0, lt=2**32)
     steps: int | None = Field(default=None, ge=1, le=200)
     guidance: float | None = Field(default=None, ge=0, le=50, allow_inf_nan=False)
@@ -89,25 +98,32 @@ def images_router(parts: StudioParts) -> APIRouter:
     """The routes of pictures."""
     router = APIRouter(tags=["OpenAI"])
     asked = Asked(parts)
-    errors = answers(400, 401, 404, 413, 422, 503, openai=True)
+    both = answers(400, 401, 404, 413, 422, 503, openai=True) | STREAM
 
-    @router.post("/v1/images/generations", summary="Make pictures", responses=errors, response_model_exclude_none=True)
-    async def generate(wanted: ImagesRequest, request: Request) -> Images:
-        return await _answer(parts, asked, wanted, request, {})
+    @router.post(
+        "/v1/images/generations",
+        summary="Make pictures",
+        responses=both,
+        response_model=Images,
+        response_model_exclude_none=True,
+    )
+    async def generate(wanted: ImagesRequest, request: Request) -> Images | Response:
+        return await _answer(parts, asked, wanted, request, {}, name="image_generation")
 
     @router.post(
         "/v1/images/edits",
         summary="Change a picture; with a mask only where it is transparent",
-        responses=errors,
+        responses=both,
+        response_model=Images,
         response_model_exclude_none=True,
         openapi_extra=form_body(ImagesRequest, files={"image": True, "mask": False}),
     )
-    async def edit(request: Request) -> Images:
+    async def edit(request: Request) -> Images | Response:
         form = await read_form(request)
         wanted = form.parse(ImagesRequest)
         # Pictures are read and written to the disk: meanwhile others are answered.
         given = await asyncio.to_thread(_begun, parts, form, sized=read_size(wanted.size) is not None)
-        return await _answer(parts, asked, wanted, request, given)
+        return await _answer(parts, asked, wanted, request, given, name="image_edit")
 
     return router
 
@@ -124,8 +140,15 @@ def _begun(parts: StudioParts, form: Form, *, sized: bool) -> dict[str, Any]:
 
 
 async def _answer(
-    parts: StudioParts, asked: Asked, wanted: ImagesRequest, request: Request, given: dict[str, Any]
-) -> Images:
+    parts: StudioParts,
+    asked: Asked,
+    wanted: ImagesRequest,
+    request: Request,
+    given: dict[str, Any],
+    *,
+    name: str,
+) -> Images | Response:
+    _check_stream(wanted)
     model = asked.model(wanted.model, Kind.IMAGE)
     parameters = {**given, **wanted.parameters()}
     seed = wanted.seed if wanted.seed is not None else parts.seed()
@@ -141,9 +164,21 @@ async def _answer(
         )
         for number in range(wanted.n)
     ]
+    if wanted.stream:
+        size = wanted.size or "auto"
+        manner = Manner(name=name, partial=wanted.partial_images or 0, size=size, quality=wanted.quality or "auto")
+        return PictureStream(parts, asked, await asked.submit(request, specs), manner)
     jobs = await asked.make(request, specs)
     base = "" if wanted.response_format != "url" else str(request.base_url).rstrip("/")
     return Images(created=int(parts.now()), data=[_data(asked, job, base) for job in jobs])
+
+
+def _check_stream(wanted: ImagesRequest) -> None:
+    """Raises Refused: what is asked for does not go together."""
+    if wanted.partial_images and not wanted.stream:
+        raise Refused(400, "partial_images are sent in a stream.", hint="Set stream.", code="invalid_request")
+    if wanted.stream and wanted.response_format == "url":
+        raise Refused(400, "A stream has no addresses.", hint="Leave response_format out.", code="invalid_request")
 
 
 def _data(asked: Asked, job: Job, base: str) -> ImageData:

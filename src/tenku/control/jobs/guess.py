@@ -11,6 +11,8 @@ ACCELERATOR_SPEED = 1e14
 """Operations a second of an accelerator that is worth having, at 16 bits and half of what its maker says."""
 SOUND_POSITIONS = 22.0
 """Positions of a sound model for each second."""
+START_S = 1.0
+"""Every job is prepared, decoded, signed and written, however small its model."""
 CHARACTER_S = 0.02
 """Seconds for each character that is said, by a small model on a processor."""
 BYTES_A_NUMBER = 2.0
@@ -35,4 +37,5 @@ def guess(kind: Kind, units: float, *, model_size: int, speed: float) -> Estimat
     else:
         positions = units * SOUND_POSITIONS if kind is Kind.SOUND else units
         seconds = PASSES * 2.0 * max(1, model_size) / BYTES_A_NUMBER * positions / speed
+    seconds += START_S
     return Estimate(seconds=seconds, low=seconds / GUESS_FACTOR, high=seconds * GUESS_FACTOR, jobs=0)

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from tenku.base.errors import StudioError
 
-NEWEST = "0003"
+NEWEST = "0004"
 """The newest migration of this Tenku; a test compares it with the folder `migrations`."""
 LOCK = 0x74656E6B75
 """Of those who open one PostgreSQL database at the same moment, one migrates."""

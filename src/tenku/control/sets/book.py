@@ -9,9 +9,10 @@ import sqlalchemy as sa
 from tenku.base.errors import UnknownJob, UnknownSet
 from tenku.control.jobs.queue import UNENDED, Jobs
 from tenku.control.jobs.tables import JOBS
-from tenku.control.sets.rows import asset_set, place_row, same_wish, set_row
+from tenku.control.sets.rows import asset_set, place_row, same_wish, set_plain, set_row
 from tenku.control.sets.tables import PLACES, SETS, TAKES
-from tenku.studio.model import Job, JobId, JobSpec
+from tenku.studio.model import Job, JobId, JobSpec, Json
+from tenku.studio.ports import Known
 from tenku.studio.sets.model import AssetSet, SetRow, Verdict
 
 # Inside the class `list` is the method.
@@ -58,7 +59,7 @@ class Book:
     def put(self, new: AssetSet) -> AssetSet:
         """See `SetBook`."""
         now = self._now()
-        plain = {"style": new.style, "folder": new.folder, "finish": json.dumps(dict(new.finish)), "changed": now}
+        plain = {**set_plain(new), "changed": now}
         rows = {place.name: place_row(new.name, place) for place in new.places}
         with self._database.writing() as connection:
             changed = connection.execute(sa.update(SETS).where(SETS.c.name == new.name).values(plain)).rowcount
@@ -70,13 +71,13 @@ class Book:
             for name in there.keys() - same:
                 connection.execute(sa.delete(PLACES).where(mine, PLACES.c.name == name))
             for name in same:
-                moved = {"row": rows[name]["row"], "spec": rows[name]["spec"]}
+                moved = {key: rows[name][key] for key in ("row", "spec", "style")}
                 connection.execute(sa.update(PLACES).where(mine, PLACES.c.name == name).values(moved))
             if fresh := [row for name, row in rows.items() if name not in same]:
                 connection.execute(sa.insert(PLACES), fresh)
         return self.get(new.name)
 
-    def submit(self, name: str, specs: Sequence[JobSpec]) -> JobList:
+    def submit(self, name: str, specs: Sequence[JobSpec], *, known: Sequence[Known | None] = ()) -> JobList:
         """See `SetBook`."""
 
         def take_down(connection: sa.Connection, jobs: Sequence[Job]) -> None:
@@ -88,7 +89,7 @@ class Book:
                     _judge(connection, place, Verdict.OPEN, 0)
             _touch(connection, name, now=self._now())
 
-        return self._jobs.submit(specs, also=take_down)
+        return self._jobs.submit(specs, also=take_down, known=known)
 
     def found(self, name: str, row: int, job: JobId) -> None:
         """See `SetBook`."""
@@ -98,6 +99,13 @@ class Book:
                 raise UnknownJob(f"There is no job {job}.")
             if connection.execute(sa.select(TAKES.c.number).where(_of(place), TAKES.c.job == job)).first() is None:
                 _add_take(connection, place, job)
+
+    def plan(self, name: str, sheets: Sequence[Mapping[str, Json]]) -> None:
+        """See `SetBook`."""
+        with self._database.writing() as connection:
+            here = sa.update(SETS).where(SETS.c.name == name)
+            if not connection.execute(here.values(sheets=json.dumps(list(sheets)), changed=self._now())).rowcount:
+                raise _unknown(name)
 
     def judge(self, name: str, verdict: Verdict, chosen: Mapping[int, int]) -> None:
         """See `SetBook`."""

@@ -20,6 +20,18 @@ def place_row(name: str, place: Place) -> dict[str, Any]:
         "spec": spec_text(place.spec),
         "verdict": Verdict.OPEN.value,
         "chosen": 0,
+        "style": place.style,
+    }
+
+
+def set_plain(new: AssetSet) -> dict[str, Any]:
+    """What of a set may change when it is written down again."""
+    return {
+        "style": new.style,
+        "folder": new.folder,
+        "finish": json.dumps(dict(new.finish)),
+        "styles": json.dumps({style: dict(finish) for style, finish in new.styles.items()}),
+        "sheets": json.dumps(list(new.sheets)),
     }
 
 
@@ -47,6 +59,8 @@ def asset_set(row: Row, places: Sequence[Row], takes: Sequence[Row]) -> AssetSet
         style=row["style"],
         folder=row["folder"],
         finish=json.loads(row["finish"]),
+        styles=json.loads(row["styles"]),
+        sheets=json.loads(row["sheets"]),
         created=row["created"],
         changed=row["changed"],
         places=[_place(each, by_place[each["name"]]) for each in places],
@@ -66,6 +80,7 @@ def _place(row: Row, takes: Sequence[Take]) -> Place:
         spec=JobSpec(**plain | {"kind": Kind(plain["kind"])}),
         verdict=Verdict(row["verdict"]),
         chosen=row["chosen"],
+        style=row["style"],
         takes=tuple(takes),
     )
 

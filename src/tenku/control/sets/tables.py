@@ -12,6 +12,8 @@ SETS = sa.Table(
     sa.Column("style", NAME, nullable=False),
     sa.Column("folder", sa.Text, nullable=False),
     sa.Column("finish", sa.Text, nullable=False),  # JSON
+    sa.Column("styles", sa.Text, nullable=False, server_default="{}"),  # JSON
+    sa.Column("sheets", sa.Text, nullable=False, server_default="[]"),  # JSON
     sa.Column("created", TIME, nullable=False),
     sa.Column("changed", TIME, nullable=False),
 )
@@ -26,6 +28,7 @@ PLACES = sa.Table(
     sa.Column("spec", sa.Text, nullable=False),  # JSON
     sa.Column("verdict", sa.String(12), nullable=False),
     sa.Column("chosen", sa.Integer, nullable=False),  # 0: none
+    sa.Column("style", NAME, nullable=False, server_default=sa.text("''")),  # of its own
 )
 
 TAKES = sa.Table(

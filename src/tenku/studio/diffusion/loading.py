@@ -11,7 +11,8 @@ import torch
 import transformers
 from diffusers import GGUFQuantizationConfig
 
-from tenku.accel.devices import Device, processor
+from tenku.accel.devices import Device, devices, processor
+from tenku.accel.lease import device_name
 from tenku.accel.torchdevice import CPU, best_device, best_dtype
 from tenku.base.errors import ModelError
 from tenku.studio.diffusion.folder import OWN_FILE, ModelFolder, Part, read_folder
@@ -28,6 +29,8 @@ DTYPES: Mapping[str, torch.dtype] = {
     "float16": torch.float16,
     "float32": torch.float32,
 }
+DEVICE = "device"
+"""A parameter that a worker adds: where it holds the memory for this model."""
 PICTURE_PROCESSORS = ("Qwen2VLProcessor", "Qwen2_5_VLProcessor")
 """Parts that want torchvision for videos, which nobody hands to them here."""
 
@@ -61,7 +64,7 @@ def load_pipeline(
     Raises:
         ModelError: the folder is broken, wants what is not trusted or not known, or is too large for this machine.
     """
-    room = room or room_here()
+    room = room or room_here(str(model.parameters.get(DEVICE, "")))
     manner = manner_of(model, room.device)
     folder = read_folder(Path(model.path), elsewhere=manner.files)
     kind = _pipeline_class(folder, classes)
@@ -77,9 +80,10 @@ def load_pipeline(
     )
 
 
-def room_here() -> Room:
-    """The best device, and what is free now."""
-    device = best_device()
+def room_here(name: str = "") -> Room:
+    """A device by its name, else the best, and what is free now."""
+    found = [each for each in devices() if device_name(each.kind, each.index) == name]
+    device = found[0] if found else best_device()
     return Room(device=device, main_free=processor().free, offloads=device.kind != CPU)
 
 

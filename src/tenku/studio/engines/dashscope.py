@@ -26,7 +26,7 @@ from tenku.studio.engines.web import Away, api_key, number_of, wait
 from tenku.studio.media.container import format_of
 from tenku.studio.media.readback import MediaFacts, read_back
 from tenku.studio.model import InstalledModel, JobSpec, Json, Output, Progress, Usage
-from tenku.studio.ports import Desk, Made, Step
+from tenku.studio.ports import Desk, Made, Notes, Step
 from tenku.studio.soundtrack.silenced import silenced
 from tenku.studio.soundtrack.words import wants_sound
 from tenku.studio.videojob import VideoRequest, request_of
@@ -34,6 +34,8 @@ from tenku.studio.videojob import VideoRequest, request_of
 KEY_VARIABLE = "DASHSCOPE_API_KEY"
 TRIES = 6
 IMAGE_MOST = 10 * 1024 * 1024
+ASKED = "asked"
+"""Noted while the vendor is asked for a task."""
 NOBODY = "00000000-0000-0000-0000-000000000000"
 _IMAGES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp", b"BM": "image/bmp"}
 
@@ -66,8 +68,6 @@ class DashScopeEngine:
         self._poll_s = number_of(model, "poll_s", 10.0)
         self._pause_s = number_of(model, "pause_s", 1.0)
         self._task_s = number_of(model, "task_s", 3600.0)
-        self._begun: dict[str, str] = {}
-        """Tasks that are paid for and not fetched yet, by what was asked for: a job that is tried again goes on."""
 
     def check(self) -> None:
         """Ask the vendor once, without making anything. Raises ModelError: no answer, or the key is refused."""
@@ -87,11 +87,13 @@ class DashScopeEngine:
         image = _data_uri(desk.input(request.image)) if request.image else ""
         flags = {name: self._flag(name, usual) for name, usual in (("prompt_extend", True), ("watermark", False))}
         body = body_of(request, self._offer, image=image, extend=flags["prompt_extend"], watermark=flags["watermark"])
-        mark = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-        task = self._made(mark, body, report, stop)
+        # What is paid for is noted by what was asked for, until it is fetched: a job that is tried again goes on.
+        asked = json.dumps([self._model.path, body], sort_keys=True)
+        mark = hashlib.sha256(asked.encode()).hexdigest()
+        task = self._made(mark, body, desk.notes, report, stop)
         report(Step(Progress(2, 3, "stages")))
         data = self._received(task, stop)
-        self._begun.pop(mark, None)
+        desk.notes.drop(mark)
         data, media = _decoded(data, sound=wants_sound(request))
         report(Step(Progress(3, 3, "stages")))
         output = Output(name="video.mp4", media_type="video/mp4", data=data)
@@ -102,11 +104,15 @@ class DashScopeEngine:
         """Nothing is held here."""
 
     def _made(
-        self, mark: str, body: Mapping[str, Any], report: Callable[[Step], None], stop: Callable[[], bool]
+        self,
+        mark: str,
+        body: Mapping[str, Any],
+        notes: Notes,
+        report: Callable[[Step], None],
+        stop: Callable[[], bool],
     ) -> Task:
         """The task, when its video is there."""
-        id = self._begun.get(mark) or self._create(body, stop)
-        self._begun[mark] = id
+        id = self._begun(mark, body, notes, stop)
         until = time.monotonic() + self._task_s
         try:
             while True:
@@ -118,12 +124,34 @@ class DashScopeEngine:
                     raise JobError(f"The task {id} did not end in {self._task_s:g} s.", hint="Try again.", again=True)
                 wait(self._poll_s, stop)
         except CancelledJob:
-            self._cancel(mark, id)
+            self._cancel(mark, id, notes)
             raise
         if task.state != "SUCCEEDED":
-            del self._begun[mark]
+            notes.drop(mark)
             raise failure_of(task)
         return task
+
+    def _begun(self, mark: str, body: Mapping[str, Any], notes: Notes, stop: Callable[[], bool]) -> str:
+        """The task that is for this already, or a new one. Raises JobError: nobody knows whether there is one."""
+        known = notes.find(mark)
+        if known == ASKED:
+            notes.drop(mark)
+            raise JobError(
+                f"{self._model.name}: the worker ended while it asked for the video, so nobody knows whether a task "
+                "began there.",
+                hint="Look at the vendor's console before you try again: it may be paid for twice.",
+            )
+        if known:
+            return known
+        # Noted before: whoever is killed between the vendor's yes and the next line does not pay a second time.
+        notes.keep(mark, ASKED)
+        try:
+            id = self._create(body, stop)
+        except JobError:
+            notes.drop(mark)
+            raise
+        notes.keep(mark, id)
+        return id
 
     def _create(self, body: Mapping[str, Any], stop: Callable[[], bool]) -> str:
         for number in range(TRIES):
@@ -157,11 +185,11 @@ class DashScopeEngine:
                 wait(after_s or self._pause_s * 2**number, stop)
         raise AssertionError("The last try returns or raises.")
 
-    def _cancel(self, mark: str, id: str) -> None:
+    def _cancel(self, mark: str, id: str, notes: Notes) -> None:
         """The vendor ends tasks that wait; one at work is paid for, and is kept for somebody who tries again."""
         with suppress(Away, JobError):
             self._api.json("POST", f"{TASKS}/{id}/cancel", None, never)
-            self._begun.pop(mark, None)
+            notes.drop(mark)
 
     def _received(self, task: Task, stop: Callable[[], bool]) -> bytes:
         for number in range(TRIES):

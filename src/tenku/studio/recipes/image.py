@@ -9,6 +9,8 @@ from tenku.studio.recipes.asks import SEEDS, key_of
 from tenku.studio.recipes.recipe import Ask
 from tenku.studio.styles.style import SeedPolicy, Style
 
+ON_WHITE = "on a plain white background"
+
 
 def image_asks(
     subject: str,
@@ -71,6 +73,21 @@ def styled(spec: JobSpec, style: Style, references: Sequence[str] = ()) -> JobSp
     """A picture's job in a style; what the job says for itself counts. `references`: the style's, as inputs."""
     given = picture_parameters(style, spec.parameters, references)
     return replace(spec, prompt=style.prompt(spec.prompt), parameters=given)
+
+
+def begun(parameters: Mapping[str, Json]) -> dict[str, Json]:
+    """The same, with the task that the pictures make which came along: where none is said, they say it."""
+    given = dict(parameters)
+    references = list(given.pop("references", None) or ())  # type: ignore[arg-type]
+    task = given.get("task") or ("inpaint" if given.get("mask") else "edit" if references else "")
+    if references and not given.get("image"):
+        given["image"] = references.pop(0)
+    return given | ({"references": references} if references else {}) | ({"task": task} if task else {})
+
+
+def on_white(subject: str, style: Style | None) -> str:
+    """What is asked for, where it is to be cut out: a style that cuts says itself what it needs."""
+    return subject if style and style.finish.background == "cut" else f"{subject}, {ON_WHITE}"
 
 
 def seeds_of(style: Style | None, *, first: int, count: int) -> list[int]:

@@ -22,6 +22,8 @@ class Ask:
     attempt: int = 1
     line: int = 0
     """Of the file that it came from; 0: of none."""
+    style: str = ""
+    """The name of a style of its own; empty: whatever the others have."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,17 +7,19 @@ from pathlib import Path
 from tenku.base.errors import JobError
 from tenku.content.wholefile import write_whole
 from tenku.studio.media.poster import poster
-from tenku.studio.model import JobId, State
+from tenku.studio.model import JobId, Kind, State
 from tenku.studio.outfolder import Finisher, OutFolder, Seal
 from tenku.studio.results import Results
 from tenku.studio.sets.contact import SIDE, Tile, contact_sheet
+from tenku.studio.sets.finishes import Finishes
 from tenku.studio.sets.model import AssetSet, Verdict
 from tenku.studio.sprites.checks import check_border, check_empty, check_fringe, check_palette
 from tenku.studio.sprites.findings import Finding, Findings
+from tenku.studio.sprites.grid import Grid
 from tenku.studio.sprites.pixels import blank, decode, encode
-from tenku.studio.sprites.sheet import Grid, Packing
+from tenku.studio.sprites.sheet import Packing
 from tenku.studio.sprites.write import Engine, write_sheet
-from tenku.studio.styles.finish import Finish, finish_from, finish_json, steps_of
+from tenku.studio.styles.finish import Finish, finish_json, steps_of
 from tenku.studio.styles.finishing import finished, palette_of, settled
 
 CONTACT = "contact.png"
@@ -37,6 +39,9 @@ class Shown:
     job: JobId | None = None
     files: Sequence[str] = ()
     """Names of outputs of the job, the main one first; empty: there are none yet."""
+    kind: Kind = Kind.IMAGE
+    style: str = ""
+    """A style of its own; empty: the set's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,20 +63,24 @@ def shown_of(found: AssetSet) -> list[Shown]:
             state=_state(place.verdict, take.state if take else None),
             job=take.job if take else None,
             files=[each.name for each in take.outputs] if take and take.state is State.DONE else (),
+            kind=place.spec.kind,
+            style=place.style,
         )
         for place in found.places
         for take in [place.shown]
     ]
 
 
-def settle(found: AssetSet, results: Results) -> Finish:
-    """The finish of a set; colours that are to be learned are those of its pictures. Raises UsageError, JobError."""
-    finish = finish_from(found.finish)
-    return settle_for(finish, shown_of(found), results)
+def settle(finishes: Finishes, shown: Sequence[Shown], results: Results) -> Finishes:
+    """The same; colours that are to be learned are those of the pictures of each style. Raises UsageError, JobError."""
+
+    def of(style: str) -> Finish:
+        return _settled(finishes.of(style), [each for each in shown if each.style == style], results)
+
+    return Finishes(usual=of(""), own={style: of(style) for style in finishes.own})
 
 
-def settle_for(finish: Finish, shown: Sequence[Shown], results: Results) -> Finish:
-    """The same for what belongs to no set. Raises UsageError, JobError."""
+def _settled(finish: Finish, shown: Sequence[Shown], results: Results) -> Finish:
     if not finish.learns:
         return finish
     pictures = [_read(results, each) for each in shown if each.files and each.files[0].endswith(PICTURES)]
@@ -91,7 +100,7 @@ def finisher(finish: Finish, *, seal: Seal | None = None) -> Finisher | None:
 
 
 def put_shown(
-    shown: Sequence[Shown], folder: Path, results: Results, *, finish: Finish, seal: Seal | None = None
+    shown: Sequence[Shown], folder: Path, results: Results, *, finishes: Finishes, seal: Seal | None = None
 ) -> Exported:
     """Write every asset that is there into a folder, finished and checked. `seal`: see `Finisher`.
 
@@ -99,13 +108,21 @@ def put_shown(
         FolderError: the folder cannot be written.
         JobError: a result is not there any more.
     """
-    out = OutFolder(folder, results, finisher=finisher(finish, seal=seal))
-    out.make()
-    for each in shown:
-        if each.job is not None and each.files:
-            out.put_job(each.name, each.job, each.files)
-    pictures = {name: folder / file for name, file in out.files.items() if file.endswith(PICTURES)}
-    return Exported(files=out.files, faults=out.faults, findings=check_pictures(pictures, finish))
+    files: dict[str, str] = {}
+    faults: dict[str, str] = {}
+    found: list[Finding] = []
+    for style in dict.fromkeys(["", *(each.style for each in shown)]):
+        finish = finishes.of(style)
+        out = OutFolder(folder, results, finisher=finisher(finish, seal=seal))
+        out.make()
+        for each in shown:
+            if each.style == style and each.job is not None and each.files:
+                out.put_job(each.name, each.job, each.files)
+        files, faults = files | out.files, faults | out.faults
+        found += check_pictures({name: folder / file for name, file in out.files.items()}, finish).all
+    order = {each.name: number for number, each in enumerate(shown)}
+    named = {name: files[name] for name in sorted(files, key=lambda name: order[name])}
+    return Exported(files=named, faults=faults, findings=Findings(sorted(found, key=lambda each: order[each.file])))
 
 
 def put_contact(shown: Sequence[Shown], folder: Path, files: Mapping[str, str]) -> Path:
@@ -135,7 +152,8 @@ def put_sheet_of(
 ) -> Sequence[Path]:
     """Write a sheet of a folder's pictures with import files into `sheet/`; what was written.
 
-    In a grid every place has its cell: one that shows nothing yet is empty, and the others stay where they are.
+    In a grid every picture has its cell: one that shows nothing yet is empty, and the others stay where they are.
+    Texts, sounds and videos of the same set have none.
 
     Raises:
         UsageError: pictures cannot be read or do not fit.
@@ -145,18 +163,20 @@ def put_sheet_of(
     pieces = [
         (each.name, (folder / files[each.name]).read_bytes() if each.name in files else nothing)
         for each in shown
-        if grid is not None or each.name in files
+        if each.kind is Kind.IMAGE and (grid is not None or each.name in files)
     ]
     out = folder / SHEET / f"{name}.png"
     layout = grid or Packing()
     return write_sheet(pieces, out=out, layout=layout, engines=engines, pixel_art=pixel_art).files
 
 
-def check_pictures(pictures: Mapping[str, Path], finish: Finish) -> Findings:
-    """What the checks say of finished pictures, by the names of their places."""
+def check_pictures(files: Mapping[str, Path], finish: Finish) -> Findings:
+    """What the checks say of the finished pictures among files, by the names of their places."""
     palette = palette_of(finish)
     found: list[Finding] = []
-    for name, path in pictures.items():
+    for name, path in files.items():
+        if not path.name.endswith(PICTURES):
+            continue
         pixels = decode(path.read_bytes(), where=name)
         found.append(check_empty(pixels, file=name))
         if finish.background == "cut":

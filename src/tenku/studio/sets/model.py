@@ -46,6 +46,8 @@ class Place:
     verdict: Verdict = Verdict.OPEN
     chosen: int = 0
     """The number of the take that was approved; 0: none."""
+    style: str = ""
+    """The name of a style of its own; empty: the set's."""
     takes: Sequence[Take] = ()
 
     def take(self, number: int) -> Take | None:
@@ -72,6 +74,10 @@ class AssetSet:
     """Where the command that made them put them; empty: nowhere."""
     finish: Mapping[str, Json] = field(default_factory=dict)
     """What is done with pictures once they are made, as `styles.finish.Finish` writes it down."""
+    styles: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    """The same for styles that only some places have, by their names."""
+    sheets: Sequence[Mapping[str, Json]] = ()
+    """The sheets that it has, as `sets.sheetplan` writes them down."""
     created: float = 0.0
     changed: float = 0.0
     """Seconds since 1970."""

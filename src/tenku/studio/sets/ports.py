@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from tenku.studio.model import Job, JobId, JobSpec
+from tenku.studio.model import Job, JobId, JobSpec, Json
+from tenku.studio.ports import Known
 from tenku.studio.sets.model import AssetSet, SetRow, Verdict
 
 # Inside the class `list` is the method.
@@ -27,10 +28,13 @@ class SetBook(Protocol):
         none.
         """
 
-    def submit(self, name: str, specs: Sequence[JobSpec]) -> Jobs:
+    def submit(self, name: str, specs: Sequence[JobSpec], *, known: Sequence[Known | None] = ()) -> Jobs:
         """Hand in jobs, each a new take of the place `spec.row`: all jobs and takes are there, or none.
 
         A rejected place is open again.
+
+        Args:
+            known: see `JobQueue.submit`.
 
         Raises:
             UnknownSet, JobError: no such set or place; a job cannot be accepted.
@@ -38,6 +42,9 @@ class SetBook(Protocol):
 
     def found(self, name: str, row: int, job: JobId) -> None:
         """A job that was done before is a take of this place, if it is none yet. Raises UnknownSet, UnknownJob."""
+
+    def plan(self, name: str, sheets: Sequence[Mapping[str, Json]]) -> None:
+        """Write down which sheets the set has, as `AssetSet.sheets`. Raises UnknownSet."""
 
     def judge(self, name: str, verdict: Verdict, chosen: Mapping[int, int]) -> None:
         """Write a verdict down for these rows, and which take each has chosen; 0: none. Raises UnknownSet."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from tenku.base.errors import JobError, UnknownSet, UsageError
 from tenku.studio.inputs import Inputs
 from tenku.studio.model import JobId, JobSpec, Json, Kind, State
+from tenku.studio.ports import Known
 from tenku.studio.results import Results
 from tenku.studio.sets.model import AssetSet, Place, SetRow, Take, Verdict, check_place_names, check_set_name
 from tenku.studio.sets.ports import SetBook
@@ -76,8 +77,15 @@ class Sets:
         style: str = "",
         folder: str = "",
         finish: Mapping[str, Json] | None = None,
+        styles: Mapping[str, Mapping[str, Json]] | None = None,
+        sheets: Sequence[Mapping[str, Json]] = (),
+        worn: Mapping[str, str] | None = None,
     ) -> AssetSet:
         """Write down what is to be made: names and specifications, whose `row` says the place.
+
+        Args:
+            styles: finishes of styles that only some places have.
+            worn: which place has which of them, by its name.
 
         Raises:
             UsageError: a name that cannot be a file's; another folder's set, or another team's, has the name.
@@ -89,8 +97,18 @@ class Sets:
         if there is not None and (there.team != team or (folder and there.folder and there.folder != folder)):
             where = f", of the folder {there.folder}" if there.folder else ""
             raise UsageError(f"There is a set {name} already{where}.", hint="Name this one with --set NAME.")
-        rows = [Place(row=spec.row, name=each, spec=spec) for each, spec in places]
-        new = AssetSet(name=name, team=team, style=style, folder=folder, finish=finish or {}, places=rows)
+        new = AssetSet(
+            name=name,
+            team=team,
+            style=style,
+            folder=folder,
+            finish=finish or {},
+            styles=styles or {},
+            sheets=sheets,
+            places=[
+                Place(row=spec.row, name=each, spec=spec, style=(worn or {}).get(each, "")) for each, spec in places
+            ],
+        )
         return self._book.put(new)
 
     def approve(self, name: str, rows: Sequence[int], *, take: int = 0) -> AssetSet:
@@ -128,7 +146,7 @@ class Sets:
 
         Raises as `variations`, and StudioError: a job cannot be made.
         """
-        return self._hand_in(name, self.variations(name, row, count=count, prompt=prompt, near=near))
+        return self.hand_in(name, self.variations(name, row, count=count, prompt=prompt, near=near))
 
     def variations(self, name: str, row: int, *, count: int = 4, prompt: str = "", near: float = 0.0) -> Specs:
         """What `vary` hands in.
@@ -154,12 +172,29 @@ class Sets:
 
         Raises UnknownSet, StudioError.
         """
-        return self._hand_in(name, self.replacements(name, rows))
+        return self.hand_in(name, self.replacements(name, rows))
 
     def replacements(self, name: str, rows: Sequence[int] = ()) -> Specs:
         """What `remake` hands in. Raises UnknownSet."""
         places = self._places(name, rows) if rows else self.get(name).of(Verdict.REJECTED)
         return [self._own(name, new_take(each.spec, len(each.takes))) for each in places]
+
+    def missing(self, name: str) -> Specs:
+        """What nobody made or makes: a job for each place that has no take, or failed ones alone. Raises UnknownSet."""
+        lost = (State.FAILED, State.CANCELLED)
+        places = [place for place in self.get(name).places if all(take.state in lost for take in place.takes)]
+        return [self._own(name, new_take(each.spec, len(each.takes))) for each in places]
+
+    def hand_in(self, name: str, specs: Sequence[JobSpec], *, known: Sequence[Known | None] = ()) -> Takes:
+        """Hand in new takes: what one of the above says. `known`: see `JobQueue.submit`.
+
+        Raises UnknownSet, StudioError.
+        """
+        self.get(name)
+        for each in specs:
+            self._check(each)
+        ids = {job.id for job in self._book.submit(name, specs, known=known)} if specs else set()
+        return [take for place in self.get(name).places for take in place.takes if take.job in ids]
 
     def file(self, name: str, row: int, *, take: int = 0) -> Path:
         """The main file of a take as the engine made it; 0: of the one that is shown. Raises UnknownSet, UsageError."""
@@ -172,6 +207,12 @@ class Sets:
     def found(self, name: str, row: int, job: JobId) -> None:
         """A job that was done before is a take of this place. Raises UnknownSet, UnknownJob."""
         self._book.found(name, row, job)
+
+    def plan(self, name: str, sheets: Sequence[Mapping[str, Json]]) -> AssetSet:
+        """From now on the set has these sheets; see `AssetSet.sheets`. Raises UnknownSet."""
+        self.get(name)
+        self._book.plan(name, sheets)
+        return self.get(name)
 
     def forget(self, name: str) -> None:
         """Forget a set; what was made stays. Raises UnknownSet."""
@@ -202,9 +243,3 @@ class Sets:
 
     def _own(self, name: str, spec: JobSpec) -> JobSpec:
         return replace(spec, team=self._team or spec.team, batch=f"set-{name}")
-
-    def _hand_in(self, name: str, specs: Sequence[JobSpec]) -> Takes:
-        for each in specs:
-            self._check(each)
-        ids = {job.id for job in self._book.submit(name, specs)} if specs else set()
-        return [take for place in self.get(name).places for take in place.takes if take.job in ids]

@@ -1,11 +1,11 @@
 """Makes atlases of sprites: packed as tightly as can be, or in a regular grid of cells."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tenku.base.errors import UsageError
 from tenku.studio.sprites.atlas import CENTRE, Animation, Atlas, Frame, Page, Point, Rect
+from tenku.studio.sprites.grid import Grid
 from tenku.studio.sprites.names import check_names
 from tenku.studio.sprites.pack import Box, pack
 from tenku.studio.sprites.pixels import MOST_PIXELS, Pixels, blank
@@ -41,30 +41,11 @@ class Packing:
 
 
 @dataclass(frozen=True)
-class Grid:
-    """A sheet of equal cells."""
-
-    columns: int
-    rows: int
-    """Of a page; what does not fit goes on to the next one."""
-    padding: int = 0
-    """Transparent pixels between two cells."""
-
-
-@dataclass(frozen=True)
 class Sheet:
     """An atlas with its pictures."""
 
     atlas: Atlas
     pages: Sequence[Pixels]
-
-
-def parse_grid(text: str) -> Grid:
-    """`4x4` as columns and rows. Raises UsageError."""
-    found = re.fullmatch(r"([1-9]\d{0,3})x([1-9]\d{0,3})", text)
-    if not found:
-        raise UsageError(f"{text!r} is no grid.", hint="Write columns and rows, like 4x4.")
-    return Grid(int(found[1]), int(found[2]))
 
 
 def make_sheet(

@@ -10,10 +10,11 @@ from pathlib import Path
 from tenku.base.errors import FolderError, UsageError
 from tenku.studio.sprites.atlas import Animation, Atlas
 from tenku.studio.sprites.godot import godot_files
+from tenku.studio.sprites.grid import Grid
 from tenku.studio.sprites.names import check_names
 from tenku.studio.sprites.pixels import decode, encode
 from tenku.studio.sprites.plainjson import json_files
-from tenku.studio.sprites.sheet import Grid, Packing, Sheet, Sprite, make_sheet
+from tenku.studio.sprites.sheet import Packing, Sheet, Sprite, make_sheet
 from tenku.studio.sprites.unity import unity_files
 
 

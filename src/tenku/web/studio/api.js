@@ -75,6 +75,11 @@ export class Api {
     return wanted;
   }
 
+  /** A file that is made at this moment, and never kept. */
+  async blob(path) {
+    return (await this.#fetch(path, { cache: "no-store" })).blob();
+  }
+
   async text(url) {
     return (await this.#fetch(url, {})).text();
   }

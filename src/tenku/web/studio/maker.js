@@ -4,6 +4,7 @@ import { element } from "/static/element.js";
 import { bytes, duration } from "/studio/amounts.js";
 
 const WAIT_MS = 350;
+const PLACE = /^jobs\.\d+: /; // Of a form all jobs are alike, so which of them it was says nothing.
 const NAMES = { image: "Image", video: "Video", sound: "Sound", speech: "Speech", text: "Text" };
 const HINTS = {
   image: "A glowing health potion, game icon",
@@ -73,11 +74,11 @@ export class Maker {
       kind === "text" ? null : labelled("Set", element("input", { name: "set", maxlength: 120, placeholder: "a name, to look them through" })),
     );
     if (kind === "image")
-      return [pair(number("Width", "width", "", { step: 16, placeholder: "1024, or the style’s" }), number("Height", "height", "", { step: 16, placeholder: "1024, or the style’s" })), number("Steps", "steps", "", { min: 1, placeholder: "as usual" }), this.#file("Picture to change", "image"), count];
+      return [pair(number("Width", "width", "", { step: 16, placeholder: "as usual" }), number("Height", "height", "", { step: 16, placeholder: "as usual" })), number("Steps", "steps", "", { min: 1, max: 200, placeholder: "as usual" }), this.#file("Picture to change", "image"), count];
     if (kind === "video")
       return [
         pair(number("Width", "width", 832, { step: 16 }), number("Height", "height", 480, { step: 16 })),
-        pair(number("Seconds", "seconds", 5, { min: 0.1, max: 10, step: "any" }), number("Steps", "steps", "", { min: 1, placeholder: "as usual" })),
+        pair(number("Seconds", "seconds", 5, { min: 0.1, max: 10, step: "any" }), number("Steps", "steps", "", { min: 1, max: 200, placeholder: "as usual" })),
         labelled("Sound", element("input", { name: "sound", placeholder: "wind, wings, a roar; empty: silent" })),
         this.#file("First frame", "image"),
         count,
@@ -135,7 +136,7 @@ export class Maker {
       this.expected.classList.remove("bad");
     } catch (error) {
       if (asked !== this.#asked) return;
-      this.expected.textContent = error.message;
+      this.expected.textContent = error.message.replace(PLACE, "");
       this.expected.classList.add("bad");
     }
   }
@@ -147,6 +148,7 @@ export class Maker {
       else await this.api.post("/api/jobs", { jobs });
       this.onAccepted(this.set);
     } catch (error) {
+      error.message = error.message.replace(PLACE, "");
       this.tell(error);
     }
   }

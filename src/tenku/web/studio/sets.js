@@ -4,6 +4,7 @@ import { element } from "/static/element.js";
 import { show } from "/studio/media.js";
 
 const AGAIN_MS = 300;
+const KEPT_MS = 60_000; // Until then a browser has read what it saves.
 const KEYS = { a: "approve", r: "reject", u: "reopen", v: "vary" };
 const VERDICTS = ["all", "open", "approved", "rejected"];
 
@@ -89,6 +90,8 @@ export class Sets {
     const counts = Object.fromEntries(VERDICTS.map((verdict) => [verdict, set.places.filter((place) => verdict === "all" || place.verdict === verdict).length]));
     for (const button of this.filters.children) button.textContent = `${button.dataset.filter} ${counts[button.dataset.filter]}`;
     this.remake.disabled = !counts.rejected;
+    if (first) cells[0]?.focus({ preventScroll: true }); // so that keys work at once
+    this.download.disabled = !counts.approved;
   }
 
   #frame() {
@@ -109,9 +112,10 @@ export class Sets {
       ),
     );
     this.remake = element("button", { class: "primary", onclick: () => this.#do("remake", { rows: [] }) }, "Make the rejected anew");
+    this.download = element("button", { title: "What was approved, with the sheet that the set has", onclick: () => this.#save() }, "Download");
     this.grid = element("div", { class: "sheet", role: "list" });
     this.root.replaceChildren(
-      element("div", { class: "head" }, back(), element("h1", {}, this.#set.name), element("span", { class: "dim" }, this.#set.style), this.filters, this.remake),
+      element("div", { class: "head" }, back(), element("h1", {}, this.#set.name), element("span", { class: "dim" }, this.#set.style), this.filters, this.remake, this.download),
       element("p", { class: "dim keys" }, "Arrows move, A approves, R rejects, V varies, U takes it back, Enter opens."),
       this.grid,
     );
@@ -188,6 +192,19 @@ export class Sets {
     } catch (error) {
       this.tell(error);
     }
+  }
+
+  /** Save what was approved: finished, with sheet and import files, made at this moment. */
+  async #save() {
+    this.download.disabled = true;
+    try {
+      const url = URL.createObjectURL(await this.api.blob(`/api/sets/${encodeURIComponent(this.#name)}/files`));
+      element("a", { href: url, download: `${this.#name}.zip` }).click();
+      setTimeout(() => URL.revokeObjectURL(url), KEPT_MS);
+    } catch (error) {
+      this.tell(error);
+    }
+    this.download.disabled = false;
   }
 
   async #enlarge(take) {
