@@ -5,7 +5,7 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import openai
@@ -21,6 +21,8 @@ from tenku.studio.provenance.signer import read_claim
 __all__ = ["tiny_image", "tiny_wan"]
 
 FEW = {"steps": 2, "seed": 5}
+SLOW: Literal["256x256"] = "256x256"
+"""A picture that takes seconds, on a quick machine too."""
 
 
 @pytest.fixture(scope="module")
@@ -72,10 +74,10 @@ def test_the_same_request_is_answered_with_the_same_file(server: Server) -> None
 
 
 def test_a_picture_is_seen_while_it_is_made(server: Server) -> None:
-    slow = {"steps": 120, "seed": 11}
+    slow = {"steps": 60, "seed": 11}
     events = list(
         server.openai.images.generate(
-            model="tiny", prompt="a crown", size="64x64", stream=True, partial_images=2, extra_body=slow
+            model="tiny", prompt="a crown", size=SLOW, stream=True, partial_images=2, extra_body=slow
         )
     )
     *partial, last = [(event.type, getattr(event, "partial_image_index", None)) for event in events]
@@ -84,10 +86,10 @@ def test_a_picture_is_seen_while_it_is_made(server: Server) -> None:
     assert partial[1:] in ([], [("image_generation.partial_image", 1)])
     assert last == ("image_generation.completed", None)
     pictures = [Image.open(io.BytesIO(base64.b64decode(event.b64_json))) for event in events]
-    assert pictures[-1].size == (64, 64)
+    assert pictures[-1].size == (256, 256)
     assert len({picture.tobytes() for picture in pictures}) == len(pictures)
-    assert (events[-1].size, events[-1].output_format) == ("64x64", "png")
-    whole = server.openai.images.generate(model="tiny", prompt="a crown", size="64x64", extra_body=slow)
+    assert (events[-1].size, events[-1].output_format) == (SLOW, "png")
+    whole = server.openai.images.generate(model="tiny", prompt="a crown", size=SLOW, extra_body=slow)
     assert whole.data is not None
     assert whole.data[0].b64_json == events[-1].b64_json
 
@@ -114,7 +116,7 @@ def test_leaving_a_stream_of_pictures_ends_its_job(server: Server) -> None:
     stream = server.openai.images.generate(
         model="tiny",
         prompt="never",
-        size="64x64",
+        size=SLOW,
         n=2,
         stream=True,
         partial_images=3,
@@ -252,7 +254,7 @@ def test_a_video_that_is_not_wanted_any_more(server: Server) -> None:
 
 
 def test_leaving_before_the_picture_is_there_ends_its_job(server: Server) -> None:
-    body = {"model": "tiny", "prompt": "slow", "size": "64x64", "steps": 200, "seed": 9}
+    body = {"model": "tiny", "prompt": "slow", "size": SLOW, "steps": 200, "seed": 9}
     with pytest.raises(httpx.ReadTimeout):
         server.http.post("/v1/images/generations", json=body, timeout=3)
     [job] = [each for each in server.http.get("/api/jobs").json()["jobs"] if each["spec"]["prompt"] == "slow"]

@@ -11,7 +11,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from tenku.accel.chip import MissingOperatorError
-from tenku.accel.devices import Device, again
+from tenku.accel.devices import MPS, Device, again
 from tenku.accel.drivers import driver_of
 from tenku.accel.torchdevice import CPU, torch_device
 
@@ -121,7 +121,7 @@ class TorchChip:
     def _event(self) -> Any:
         if self._backend is None:
             return None
-        if self.device.kind == "mps":  # its events are no `torch.Event`
+        if self.device.kind == MPS:  # its events are no `torch.Event`
             return self._backend.event.Event(enable_timing=True)
         try:
             return torch.Event(self._torch, enable_timing=True)
