@@ -3,7 +3,7 @@
 ARGS ?=
 BIN := .venv/bin
 # Half of these wait for libraries to load, so a file goes to each core; the others want the machine for themselves.
-STUDIO_TESTS := $(wildcard tests/test_studio_*.py tests/test_accel_*.py)
+SHARED := $(wildcard $(foreach area,accel api control serve studio,tests/test_$(area)*.py))
 CODE := src tests benchmarks examples tools
 
 .DEFAULT_GOAL := help
@@ -27,8 +27,8 @@ play: setup ## Play the demo, or ARGS="…" of `tenku play`
 test: setup-test ## Run the tests; ARGS="…" of pytest
 ifeq ($(ARGS),)
 	@failed=0; \
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(STUDIO_TESTS) || failed=1; \
-	$(BIN)/python -m pytest $(addprefix --ignore=,$(STUDIO_TESTS)) || failed=1; \
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(SHARED) || failed=1; \
+	$(BIN)/python -m pytest $(addprefix --ignore=,$(SHARED)) || failed=1; \
 	exit $$failed
 else
 	@$(BIN)/python -m pytest $(ARGS)
