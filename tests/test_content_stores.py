@@ -7,6 +7,7 @@ import os
 import stat
 import time
 from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from tenku.testing.content import check_store
 pytest_plugins = ["seaweed_fixtures"]
 
 KEY = "game/pack/aa"
+CHANGES = 60
 
 
 def test_a_folder_is_a_store(tmp_path: Path) -> None:
@@ -127,19 +129,20 @@ def test_a_reader_never_sees_an_unfinished_object(tmp_path: Path) -> None:
 def test_two_processes_race_for_a_head_and_no_change_is_lost(tmp_path: Path) -> None:
     spawn = multiprocessing.get_context("spawn")
     results: Queue[int] = spawn.Queue()
-    racers = [spawn.Process(target=_write_head, args=(tmp_path, str(each), results)) for each in range(2)]
+    line = spawn.Barrier(2)
+    racers = [spawn.Process(target=_write_head, args=(tmp_path, str(each), line, results)) for each in range(2)]
     for each in racers:
         each.start()
     conflicts = [results.get(timeout=60) for _ in racers]
     for each in racers:
         each.join()
     final = asyncio.run(FolderStore(tmp_path).get("game/head/x", limit=1000))
-    assert sorted(final) == sorted(b"0" * 20 + b"1" * 20), "no change was lost"
+    assert sorted(final) == sorted(b"0" * CHANGES + b"1" * CHANGES), "no change was lost"
     assert sum(conflicts) > 0, "they did race"
 
 
-def _write_head(folder: Path, who: str, results: "Queue[int]") -> None:
-    """Twenty changes, each read, made and written until it holds, as publishers do."""
+def _write_head(folder: Path, who: str, line: Barrier, results: "Queue[int]") -> None:
+    """Many changes, each read, made and written until it holds, as publishers do; all begin at once."""
     store = FolderStore(folder)
 
     async def change() -> None:
@@ -150,7 +153,8 @@ def _write_head(folder: Path, who: str, results: "Queue[int]") -> None:
         await store.replace("game/head/x", data + who.encode(), version=version)
 
     done = conflicts = 0
-    while done < 20:
+    line.wait(60)
+    while done < CHANGES:
         try:
             asyncio.run(change())
             done += 1

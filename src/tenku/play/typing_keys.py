@@ -37,7 +37,8 @@ class Typist:
         """Rounds of (what to bind, what to press and release), as `(key, keysym)` and `(key, 1 or 0)`."""
         presses: Presses = []
         for symbol in filter(None, map(keysym, text)):
-            if symbol not in self._keys and len(presses) >= 2 * len(SPARE_KEYS):
+            # A key that is pressed in this round has its meaning until the round is over.
+            if symbol not in self._keys and (self._next_key(), 1) in presses:
                 yield self.binds(), presses
                 presses = []
             key = self._key(symbol)
@@ -49,9 +50,12 @@ class Typist:
         """Every binding that is in force, as `(key, keysym)`."""
         return [(key, symbol) for symbol, key in self._keys.items()]
 
+    def _next_key(self) -> int:
+        return SPARE_KEYS[self._next % len(SPARE_KEYS)]
+
     def _key(self, symbol: int) -> int:
         if symbol not in self._keys:
-            key = SPARE_KEYS[self._next % len(SPARE_KEYS)]
+            key = self._next_key()
             self._next += 1
             self._keys = {known: place for known, place in self._keys.items() if place != key}
             self._keys[symbol] = key
