@@ -100,6 +100,14 @@ def test_a_schema_that_nothing_can_meet_is_refused_with_its_place(server: Server
         )
 
 
+def test_a_job_without_a_word_is_refused(server: Server) -> None:
+    answer = server.http.post("/api/jobs", json={"jobs": [{"kind": "text", "model": MODEL, "prompt": " "}]})
+    assert (answer.status_code, answer.json()["detail"]) == (
+        422,
+        "A text needs a prompt. Say what is wanted, like 'a fire sword'.",
+    )
+
+
 def test_a_tool_is_called(server: Server) -> None:
     tool: ChatCompletionToolParam = {
         "type": "function",

@@ -66,6 +66,8 @@ def request_of(spec: JobSpec) -> dict[str, Any]:
     messages = given.get("messages") or [{"role": "user", "content": spec.prompt}]
     if not isinstance(messages, list | tuple):
         raise JobError("`messages` is no list.", hint='[{"role": "user", "content": "…"}]')
+    if not given.get("messages") and not spec.prompt.strip():
+        raise JobError("A text needs a prompt.", hint="Say what is wanted, like 'a fire sword'.")
     if given.get("system"):
         messages = [{"role": "system", "content": given["system"]}, *messages]
     request: dict[str, Any] = {"messages": list(messages), "seed": spec.seed, "max_tokens": MAX_TOKENS}

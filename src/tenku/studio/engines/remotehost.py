@@ -55,7 +55,7 @@ class RemoteHost:
             answer = self.get("/models")
         except (Away, JobError) as error:
             raise ModelError(
-                f"{self._model.name}: {error}", hint="Is the server running, and the URL right?"
+                f"{self._model.name}: {str(error).rstrip('.')}.", hint="Is the server running, and the URL right?"
             ) from error
         rows = answer.get("data")
         names = [str(row.get("id")) for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
