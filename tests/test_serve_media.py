@@ -21,7 +21,7 @@ from tenku.studio.provenance.signer import read_claim
 __all__ = ["tiny_image", "tiny_wan"]
 
 FEW = {"steps": 2, "seed": 5}
-SLOW: Literal["256x256"] = "256x256"
+SLOW: Literal["512x512"] = "512x512"
 """A picture that takes seconds, on a quick machine too."""
 
 
@@ -74,7 +74,7 @@ def test_the_same_request_is_answered_with_the_same_file(server: Server) -> None
 
 
 def test_a_picture_is_seen_while_it_is_made(server: Server) -> None:
-    slow = {"steps": 60, "seed": 11}
+    slow = {"steps": 20, "seed": 11}
     events = list(
         server.openai.images.generate(
             model="tiny", prompt="a crown", size=SLOW, stream=True, partial_images=2, extra_body=slow
@@ -86,7 +86,7 @@ def test_a_picture_is_seen_while_it_is_made(server: Server) -> None:
     assert partial[1:] in ([], [("image_generation.partial_image", 1)])
     assert last == ("image_generation.completed", None)
     pictures = [Image.open(io.BytesIO(base64.b64decode(event.b64_json))) for event in events]
-    assert pictures[-1].size == (256, 256)
+    assert pictures[-1].size == (512, 512)
     assert len({picture.tobytes() for picture in pictures}) == len(pictures)
     assert (events[-1].size, events[-1].output_format) == (SLOW, "png")
     whole = server.openai.images.generate(model="tiny", prompt="a crown", size=SLOW, extra_body=slow)
@@ -120,7 +120,7 @@ def test_leaving_a_stream_of_pictures_ends_its_job(server: Server) -> None:
         n=2,
         stream=True,
         partial_images=3,
-        extra_body={"steps": 200, "seed": 1},
+        extra_body={"steps": 40, "seed": 1},
     )
     next(iter(stream))
     stream.close()
