@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tenku.base.errors import MachineError
+from tenku.base.held import is_held
 
 LOCK = "lock"
 LONGEST_SOCKET = 107
@@ -82,24 +83,11 @@ def sweep(base: Path) -> list[Path]:
     removed = []
     with _turn(base):
         for path in base.iterdir():
-            if path.is_dir() and not path.is_symlink() and _abandoned(path):
+            if path.is_dir() and not path.is_symlink() and not is_held(path / LOCK):
+                # Where there is no lock, its owner died before it took it: nobody makes one while we have our turn.
                 shutil.rmtree(path, ignore_errors=True)
                 removed.append(path)
     return removed
-
-
-def _abandoned(path: Path) -> bool:
-    try:
-        lock = os.open(path / LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:  # its owner died before it was locked: nobody makes one while we have our turn
-        return True
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(lock)
-    return True
 
 
 @contextmanager
