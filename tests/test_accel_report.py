@@ -17,9 +17,11 @@ from tenku.accel.inventory.read import inventory_of, names
 from tenku.accel.report.file import read
 from tenku.accel.report.make import Facts, smaller_than, too_large
 from tenku.accel.report.model import Report, Verdict
+from tenku.accel.report.summary import totals
 from tenku.cli.main import main
 
 pytestmark = pytest.mark.timeout(600)  # each is a hundred times what it takes on a machine that does nothing else
+BLOCKING = {f"aten.{name}.default" for name in ("_upsample_nearest_exact2d", "cat", "rsqrt", "silu")}
 TENKU = [sys.executable, "-m", "tenku.cli.main", "devices", "report"]
 
 
@@ -58,6 +60,11 @@ def test_every_fault_of_the_simulated_chip_is_found(
     assert verdicts(made, "aten.addmm.default") == {Verdict.NATIVE}
     assert done.returncode == 1  # the model does not run on it
     assert "No." in done.stdout
+    first = [line.operator for line in totals(made)[0].first]
+    assert set(first[:4]) == BLOCKING, "what nothing runs without"
+    assert first[4] == "aten.native_layer_norm.default", (
+        "then what saves most: it is forty times as slow as it could be"
+    )
     assert "Mend first, in bfloat16:" in done.stdout
     assert f"The page: {out}" in done.stdout
 

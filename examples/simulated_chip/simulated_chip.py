@@ -56,7 +56,7 @@ class Faults:
     slow: Mapping[str, float] = field(
         default_factory=lambda: {"aten.native_layer_norm.default": 40.0, "aten.mean.dim": 40.0}
     )
-    """So many times as slow as its memory and its matrix units would let it be."""
+    """So many times as slow as its memory and its matrix units would let it be, however little there is to do."""
     fallbacks: frozenset[str] = frozenset({"aten.cos.default", "aten.sin.default", "aten.embedding.default"})
     """The processor does them: there, back, and slowly."""
     hangs: frozenset[str] = frozenset()
@@ -177,7 +177,7 @@ class SimulatedChip:
             (RATES[each.dtype] for each in _leaves(made, torch.Tensor) if each.dtype in RATES),
             default=RATES[torch.float32],
         )
-        return LAUNCH + max(flops / rate, moved / COPY) * self._faults.slow.get(operator, 1.0)
+        return (LAUNCH + max(flops / rate, moved / COPY)) * self._faults.slow.get(operator, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
